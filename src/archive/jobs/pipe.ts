@@ -1,0 +1,216 @@
+/**
+ * Sealing from and opening from a pipe: one thread reads in order and does the whole job,
+ * following the tar as it passes.
+ */
+import { closeSync, constants, fsyncSync, mkdirSync, openSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { viewOf } from '../../bytes.ts';
+import { createSegmentCipher, type FloeState, segmentOverhead } from '../../crypto/floe.ts';
+import { type SuiteName, suites } from '../../crypto/suites.ts';
+import type { Control } from '../../engine/control.ts';
+import { readPipe, using, writePipe } from '../../engine/files.ts';
+import { StrongroomError } from '../../errors.ts';
+import { type Entry, extractedMode } from '../entry.ts';
+import { LeafBuffer, type Payload } from '../segments.ts';
+import { pathFilter } from '../select.ts';
+import { TarFollower } from '../tar/follow.ts';
+import { type LeafReport, LeafReporter } from './leaves.ts';
+import { atOffsets, inOrder } from './sinks.ts';
+
+export const pipeName = 'standard input';
+
+/** What a pipe turned out to hold. */
+export interface PipeReport {
+  readonly entries: readonly Entry[];
+  /** Bytes of plaintext. */
+  readonly length: number;
+  readonly segments: number;
+}
+
+export type PipeJobReport = LeafReport | PipeReport;
+
+/** The place and shape of a payload whose length is not known yet. */
+export type OpenEndedPayload = Pick<Payload, 'suite' | 'at' | 'segmentBytes'>;
+
+export interface SealPipeJob {
+  readonly kind: 'seal-pipe';
+  readonly payload: OpenEndedPayload;
+  readonly floe: FloeState;
+  /** The archive being written; standard output when absent. */
+  readonly output: string | undefined;
+}
+
+/** Seals a tar from standard input, byte for byte. */
+export async function sealPipe(
+  job: SealPipeJob,
+  control: Control,
+  report: (report: PipeJobReport) => void,
+): Promise<void> {
+  const { segmentBytes, suite } = job.payload;
+  const cipher = createSegmentCipher(job.floe);
+  const leaf = new LeafBuffer(segmentBytes, suites[suite].hash);
+  const leaves = new LeafReporter(report);
+  const follower = new TarFollower();
+  // A segment is final if nothing follows it, so one is always read ahead.
+  let current = new Uint8Array(segmentBytes);
+  let ahead = new Uint8Array(segmentBytes);
+  const sink =
+    job.output === undefined
+      ? inOrder(control)
+      : atOffsets(job.output, { ...job.payload, length: 0, segments: 0 });
+  try {
+    await using(sink, () => {
+      let filled = readPipe(process.stdin.fd, current);
+      let length = 0;
+      for (let index = 0; !control.stopped; index++) {
+        const next = filled < segmentBytes ? 0 : readPipe(process.stdin.fd, ahead);
+        const plain = current.subarray(0, filled);
+        follower.push(plain);
+        const written = cipher.encrypt(plain, index, next === 0, leaf.segment);
+        leaves.add(index, leaf.digest(index, written));
+        sink.write(leaf.segment.subarray(0, written), index);
+        control.report(filled);
+        length += filled;
+        if (next === 0) {
+          follower.end();
+          leaves.flush();
+          report({ entries: follower.entries, length, segments: index + 1 });
+          return;
+        }
+        [current, ahead, filled] = [ahead, current, next];
+      }
+    });
+  } finally {
+    current.fill(0);
+    ahead.fill(0);
+    cipher.wipe();
+  }
+}
+
+export interface OpenPipeJob {
+  readonly kind: 'open-pipe';
+  readonly payload: OpenEndedPayload;
+  readonly floe: FloeState;
+  /** A directory that nothing looks into before the seal was verified. */
+  readonly directory: string;
+  /** Globs: what to keep; all when absent. */
+  readonly only: readonly string[] | undefined;
+}
+
+/** Opens segments from standard input into a staging directory; nothing of it is trusted yet. */
+export async function openPipe(
+  job: OpenPipeJob,
+  control: Control,
+  report: (report: PipeJobReport) => void,
+): Promise<void> {
+  const { segmentBytes, suite } = job.payload;
+  const cipher = createSegmentCipher(job.floe);
+  const plaintext = new Uint8Array(segmentBytes);
+  const leaves = new LeafReporter(report);
+  try {
+    await using(new Stage(job.directory, pathFilter(job.only)), (stage) => {
+      const follower = new TarFollower(stage);
+      const reader = new PipeSegments(segmentBytes, suite);
+      for (let index = 0; !control.stopped; index++) {
+        const { segment, final, leaf } = reader.next(index);
+        const length = cipher.decrypt(segment, index, final, plaintext);
+        leaves.add(index, leaf);
+        follower.push(plaintext.subarray(0, length));
+        control.report(length);
+        if (final) {
+          follower.end();
+          leaves.flush();
+          report({
+            entries: follower.entries,
+            length: index * segmentBytes + length,
+            segments: index + 1,
+          });
+          return;
+        }
+      }
+    });
+  } finally {
+    plaintext.fill(0);
+    cipher.wipe();
+  }
+}
+
+/** Ciphertext segments one after the other; the last one is known by its length field. */
+class PipeSegments {
+  readonly #buffer: LeafBuffer;
+  readonly #full: number;
+
+  constructor(segmentBytes: number, suite: SuiteName) {
+    this.#full = segmentBytes + segmentOverhead;
+    this.#buffer = new LeafBuffer(segmentBytes, suites[suite].hash);
+  }
+
+  next(index: number): { segment: Uint8Array; final: boolean; leaf: Uint8Array } {
+    const { segment } = this.#buffer;
+    this.#fill(segment.subarray(0, 4), index);
+    const stated = viewOf(segment).getUint32(0);
+    const final = stated !== 0xffffffff;
+    const length = final ? stated : this.#full;
+    if (length < segmentOverhead || length > this.#full) {
+      throw new StrongroomError(
+        'SEGMENT_INVALID',
+        `${pipeName}: segment ${index} states a length that is not allowed`,
+        { file: pipeName, segment: index },
+      );
+    }
+    this.#fill(segment.subarray(4, length), index);
+    return {
+      segment: segment.subarray(0, length),
+      final,
+      leaf: this.#buffer.digest(index, length),
+    };
+  }
+
+  #fill(into: Uint8Array, index: number): void {
+    if (readPipe(process.stdin.fd, into) === into.length) return;
+    throw new StrongroomError('TRUNCATED', `${pipeName}: ends within segment ${index}`, {
+      file: pipeName,
+      segment: index,
+    });
+  }
+}
+
+/** Puts the members of a tar into a directory as they pass. */
+class Stage {
+  readonly #directory: string;
+  readonly #selects: (path: string) => boolean;
+  #fd: number | undefined;
+
+  constructor(directory: string, selects: (path: string) => boolean) {
+    this.#directory = directory;
+    this.#selects = selects;
+  }
+
+  entry(entry: Entry): void {
+    this.close();
+    if (!this.#selects(entry.path)) return;
+    const path = join(this.#directory, entry.path);
+    if (entry.type === 'directory') {
+      mkdirSync(path, { recursive: true });
+      return;
+    }
+    mkdirSync(dirname(path), { recursive: true });
+    const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
+    this.#fd = openSync(path, flags, extractedMode(entry));
+  }
+
+  data(bytes: Uint8Array): void {
+    if (this.#fd !== undefined) writePipe(this.#fd, bytes);
+  }
+
+  close(): void {
+    if (this.#fd === undefined) return;
+    const fd = this.#fd;
+    this.#fd = undefined;
+    try {
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+  }
+}

@@ -1,0 +1,51 @@
+/** Seals a planned stream: every thread builds, encrypts, hashes and writes whole segments. */
+import { createSegmentCipher, type FloeState } from '../../crypto/floe.ts';
+import { suites } from '../../crypto/suites.ts';
+import type { Control } from '../../engine/control.ts';
+import { using } from '../../engine/files.ts';
+import { type Pieces, PiecesReader } from '../../engine/pieces.ts';
+import { isFinal, LeafBuffer, type Payload, plaintextBytes } from '../segments.ts';
+import { type LeafReport, LeafReporter } from './leaves.ts';
+import { atOffsets, inOrder } from './sinks.ts';
+
+export interface SealJob {
+  readonly kind: 'seal';
+  readonly payload: Payload;
+  readonly floe: FloeState;
+  readonly pieces: Pieces;
+  /** The archive being written; standard output, in order, when absent. */
+  readonly output: string | undefined;
+}
+
+export async function sealSegments(
+  job: SealJob,
+  control: Control,
+  report: (leaves: LeafReport) => void,
+): Promise<void> {
+  const { payload, output } = job;
+  const cipher = createSegmentCipher(job.floe);
+  const plaintext = new Uint8Array(payload.segmentBytes);
+  const leaf = new LeafBuffer(payload.segmentBytes, suites[payload.suite].hash);
+  const leaves = new LeafReporter(report);
+  const sink = output === undefined ? inOrder(control) : atOffsets(output, payload);
+  try {
+    await using(sink, () =>
+      using(new PiecesReader(job.pieces), (reader) => {
+        for (;;) {
+          const index = control.claim(payload.segments);
+          if (index === undefined) break;
+          const plain = plaintext.subarray(0, plaintextBytes(payload, index));
+          reader.read(plain, index * payload.segmentBytes);
+          const length = cipher.encrypt(plain, index, isFinal(payload, index), leaf.segment);
+          leaves.add(index, leaf.digest(index, length));
+          if (!sink.write(leaf.segment.subarray(0, length), index)) break;
+          control.report(plain.length);
+        }
+        leaves.flush();
+      }),
+    );
+  } finally {
+    plaintext.fill(0);
+    cipher.wipe();
+  }
+}

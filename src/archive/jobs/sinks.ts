@@ -1,0 +1,73 @@
+/** Where the threads of a job put what they made, a segment at a time. */
+import { closeSync, constants, fsyncSync, openSync } from 'node:fs';
+import type { Control } from '../../engine/control.ts';
+import { FileCache, writeFully, writePipe } from '../../engine/files.ts';
+import { firstBeyond } from '../../engine/pieces.ts';
+import { type Payload, segmentOffset } from '../segments.ts';
+
+export interface SegmentSink {
+  /** Takes the bytes of segment `index`; false when the job stops. */
+  write(bytes: Uint8Array, index: number): boolean;
+  close(): void;
+}
+
+/** Ciphertext segments, each at its place in the archive. */
+export function atOffsets(path: string, payload: Payload): SegmentSink {
+  const fd = openSync(path, 'r+');
+  return {
+    write(bytes, index) {
+      writeFully(fd, bytes, segmentOffset(payload, index));
+      return true;
+    },
+    close: () => closeSync(fd),
+  };
+}
+
+/** Standard output: the threads take turns, so that segments come out in order. */
+export function inOrder(control: Control): SegmentSink {
+  return {
+    write(bytes, index) {
+      if (!control.awaitWriteTurn(index)) return false;
+      writePipe(process.stdout.fd, bytes);
+      control.passWriteTurn();
+      return true;
+    },
+    close() {},
+  };
+}
+
+/** Where one file's bytes come from in the plaintext, and where they go. */
+export interface Extent {
+  readonly path: string;
+  /** Permission bits, before the umask. */
+  readonly mode: number;
+  readonly offset: number;
+  readonly size: number;
+}
+
+/** Plaintext segments into the files that they hold parts of. */
+export function intoFiles(extents: readonly Extent[], payload: Payload): SegmentSink {
+  // Several threads may write parts of one file, so each opens it without truncating.
+  const flags = constants.O_WRONLY | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0);
+  const open = (i: number) => {
+    const { path, mode } = extents[i] as Extent;
+    return openSync(path, flags, mode);
+  };
+  const cache = new FileCache(open, fsyncSync);
+  const end = (i: number) => (extents[i] as Extent).offset + (extents[i] as Extent).size;
+  return {
+    write(plaintext, index) {
+      const from = index * payload.segmentBytes;
+      const to = from + plaintext.length;
+      for (let i = firstBeyond(extents.length, end, from); i < extents.length; i++) {
+        const { offset } = extents[i] as Extent;
+        if (offset >= to) break;
+        const start = Math.max(offset, from);
+        const part = plaintext.subarray(start - from, Math.min(end(i), to) - from);
+        writeFully(cache.get(i), part, start - offset);
+      }
+      return true;
+    },
+    close: () => cache.close(),
+  };
+}

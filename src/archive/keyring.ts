@@ -1,0 +1,256 @@
+/** The key ring: who can open an archive, one epoch of it (docs/format.md, "Key ring"). */
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import { base64, equal, fromBase64, hex } from '../bytes.ts';
+import { hmacSha384 } from '../crypto/kdf.ts';
+import type { Suite } from '../crypto/suites.ts';
+import { StrongroomError } from '../errors.ts';
+import { decodeJson, encodeJson } from '../json.ts';
+import { type Card, isValidAt } from '../keys/card.ts';
+import type { Identity } from '../keys/identity.ts';
+import { type Trust, trustedCard } from '../keys/policy.ts';
+import { schemas, signaturesVerify, signDocument, timeOf } from '../keys/signed.ts';
+import type { Core } from './core.ts';
+import {
+  type ArchiveKeys,
+  commitBytes,
+  deriveArchiveKeys,
+  sealedKeyBytes,
+  unwrapFileKey,
+  wrapFileKey,
+} from './filekey.ts';
+import { decodeSlot } from './slots.ts';
+
+const payloadType = 'application/vnd.strongroom.keyring.v1+json';
+
+export const maxKeyringBytes = 2 ** 26;
+export const maxRecipients = 10_000;
+const maxReason = 1024;
+
+const stanza = z.strictObject({
+  enc: schemas.base64(),
+  key: schemas.keyId.exactOptional(),
+  sealed: schemas.base64(sealedKeyBytes),
+});
+
+const document = z.strictObject({
+  signatures: schemas.signatures,
+  signed: z.strictObject({
+    archive: schemas.keyId,
+    commit: schemas.base64(commitBytes),
+    core: schemas.base64(48),
+    created: schemas.time,
+    epoch: z.int().min(1),
+    mac: schemas.base64(48),
+    previous: schemas.base64(48).exactOptional(),
+    reason: z.string().max(maxReason).exactOptional(),
+    recipients: z.array(stanza).min(1).max(maxRecipients),
+    type: z.literal('strongroom/keyring'),
+    version: z.literal(1),
+  }),
+});
+
+export type KeyringDocument = z.infer<typeof document>;
+
+export interface Keyring {
+  readonly document: KeyringDocument;
+  /** The document as it stands in its slot or file. */
+  readonly bytes: Uint8Array;
+}
+
+export interface NewKeyring {
+  readonly core: Core;
+  readonly keys: ArchiveKeys;
+  readonly fileKey: Uint8Array;
+  readonly recipients: readonly Card[];
+  /** Leaves out whose stanza is whose. */
+  readonly hideRecipients: boolean;
+  readonly signer: Identity;
+}
+
+/** Bytes that a key ring with so many recipients takes at most, without a reason. */
+export function keyringBytes(suite: Suite, recipients: number): number {
+  const encoded = (bytes: number) => 4 * Math.ceil(bytes / 3);
+  const stanzaBytes = encoded(suite.kem.encBytes) + encoded(sealedKeyBytes) + 128;
+  const signatures = suite.signatures.reduce(
+    (sum, { signatureBytes }) => sum + encoded(signatureBytes) + 128,
+    0,
+  );
+  return 1024 + recipients * stanzaBytes + signatures;
+}
+
+/** The first epoch of a new archive's key ring. */
+export function createKeyring(ring: NewKeyring): Keyring {
+  const { core, keys, fileKey, hideRecipients } = ring;
+  const recipients = ring.recipients.map(({ kem }) => {
+    const { enc, sealed } = wrapFileKey(fileKey, core, keys.commit, kem.publicKey);
+    return {
+      enc: base64(enc),
+      ...(hideRecipients ? {} : { key: kem.id }),
+      sealed: base64(sealed),
+    };
+  });
+  const body = {
+    archive: hex(core.archiveId),
+    commit: base64(keys.commit),
+    core: base64(core.hash),
+    created: timeOf(),
+    epoch: 1,
+    recipients,
+    type: 'strongroom/keyring' as const,
+    version: 1 as const,
+  };
+  const signed = { ...body, mac: base64(hmacSha384(keys.keyring, encodeJson(body))) };
+  const bytes = encodeJson(signDocument(payloadType, signed, ring.signer));
+  return decodeKeyring(bytes, core, 'new key ring');
+}
+
+/**
+ * Parses a key ring and holds it against the core.
+ * @throws StrongroomError KEYRING_INVALID, KEYRING_MISMATCH.
+ */
+export function decodeKeyring(bytes: Uint8Array, core: Core, name: string): Keyring {
+  const invalid = (what: string) =>
+    new StrongroomError('KEYRING_INVALID', `${name}: ${what}`, { file: name });
+  const parsed = decodeJson(bytes, document, {
+    what: `${name}: key ring`,
+    code: 'KEYRING_INVALID',
+    maxBytes: maxKeyringBytes,
+  });
+  const { signed } = parsed;
+  if (signed.archive !== hex(core.archiveId) || signed.core !== base64(core.hash)) {
+    throw new StrongroomError(
+      'KEYRING_MISMATCH',
+      `${name}: the key ring does not belong to this core`,
+      {
+        file: name,
+      },
+    );
+  }
+  if ((signed.epoch === 1) !== (signed.previous === undefined)) {
+    throw invalid('the key ring names a previous one exactly when it is not the first');
+  }
+  const named = new Set<string>();
+  for (const { enc, key } of signed.recipients) {
+    if (fromBase64(enc).length !== core.suite.kem.encBytes) {
+      throw invalid('a stanza has an encapsulation of the wrong length');
+    }
+    if (key === undefined) continue;
+    if (named.has(key)) throw invalid(`two stanzas name the key ${key}`);
+    named.add(key);
+  }
+  return { document: parsed, bytes: bytes.slice() };
+}
+
+/**
+ * The key ring in force: of the two slots the one with the higher epoch.
+ * @throws StrongroomError KEYRING_INVALID, KEYRING_MISMATCH.
+ */
+export function chooseKeyring(
+  slots: readonly [Uint8Array, Uint8Array],
+  core: Core,
+  name: string,
+): Keyring & { readonly slot: 0 | 1 } {
+  const rings = ([0, 1] as const).flatMap((slot) => {
+    const bytes = decodeSlot(slots[slot], slot === 0 ? 'A' : 'B', name);
+    return bytes === undefined ? [] : [{ ...decodeKeyring(bytes, core, name), slot }];
+  });
+  const [first, second] = rings;
+  if (first === undefined) {
+    throw new StrongroomError('KEYRING_INVALID', `${name}: holds no key ring`, { file: name });
+  }
+  if (second === undefined) return first;
+  const [a, b] = [first.document.signed.epoch, second.document.signed.epoch];
+  if (a === b) {
+    throw new StrongroomError('KEYRING_INVALID', `${name}: both key rings are of epoch ${a}`, {
+      file: name,
+    });
+  }
+  return a > b ? first : second;
+}
+
+/**
+ * The file key from the stanza that names the identity, or from a hidden one.
+ * @throws StrongroomError SUITE_MISMATCH, NO_KEY_FITS.
+ */
+function fileKeyFrom(ring: Keyring, core: Core, identity: Identity, name: string): Uint8Array {
+  if (identity.card.suite !== core.suite) {
+    const message = `${name}: is of suite ${core.suite.name}, the identity of ${identity.card.suite.name}`;
+    throw new StrongroomError('SUITE_MISMATCH', message, { file: name });
+  }
+  const { recipients, commit } = ring.document.signed;
+  const committed = fromBase64(commit);
+  const own = recipients.filter(({ key }) => key === identity.card.kem.id);
+  const candidates = own.length > 0 ? own : recipients.filter(({ key }) => key === undefined);
+  let fileKey: Uint8Array | undefined;
+  // Every candidate is tried, so that time does not tell which one fitted.
+  for (const { enc, sealed } of candidates) {
+    const found = unwrapFileKey(
+      { enc: fromBase64(enc), sealed: fromBase64(sealed) },
+      core,
+      committed,
+      identity,
+    );
+    fileKey ??= found;
+  }
+  if (fileKey === undefined) {
+    throw new StrongroomError('NO_KEY_FITS', `${name}: was not sealed to this identity`, {
+      file: name,
+    });
+  }
+  return fileKey;
+}
+
+/**
+ * Steps 3 to 5 of "How to read": the file key, its commitment, the ring's MAC. The
+ * caller wipes what it gets.
+ * @throws StrongroomError NO_KEY_FITS, SUITE_MISMATCH, COMMIT_MISMATCH, KEYRING_MAC.
+ */
+export function unlockKeyring(
+  ring: Keyring,
+  core: Core,
+  identity: Identity,
+  name: string,
+): { readonly fileKey: Uint8Array; readonly keys: ArchiveKeys } {
+  const fileKey = fileKeyFrom(ring, core, identity, name);
+  const keys = deriveArchiveKeys(fileKey, core);
+  const { mac, ...body } = ring.document.signed;
+  const refuse = (code: 'COMMIT_MISMATCH' | 'KEYRING_MAC', what: string) => {
+    keys.wipe();
+    fileKey.fill(0);
+    return new StrongroomError(code, `${name}: ${what}`, { file: name });
+  };
+  if (!equal(keys.commit, fromBase64(body.commit))) {
+    throw refuse('COMMIT_MISMATCH', 'the key in the stanza is not the key of this archive');
+  }
+  if (!equal(hmacSha384(keys.keyring, encodeJson(body)), fromBase64(mac))) {
+    throw refuse('KEYRING_MAC', 'the key ring was not written by someone who has the key');
+  }
+  return { fileKey, keys };
+}
+
+/**
+ * Step 6: whoever wrote the ring, if the reader trusts them to.
+ * @throws StrongroomError KEYRING_UNTRUSTED.
+ */
+export function trustKeyring(ring: Keyring, trust: Trust, name: string): Card {
+  const { signatures, signed } = ring.document;
+  const ids = signatures.map(({ keyid }) => keyid);
+  const card = trustedCard(trust, 'author', ids) ?? trustedCard(trust, 'custodian', ids);
+  const untrusted = (what: string) =>
+    new StrongroomError('KEYRING_UNTRUSTED', `${name}: ${what}`, { file: name });
+  if (card === undefined) throw untrusted('access was granted by someone who is not trusted');
+  if (!signaturesVerify(payloadType, encodeJson(signed), signatures, card)) {
+    throw untrusted(`the signature of ${card.name} on the key ring is wrong`);
+  }
+  if (!isValidAt(card, signed.created)) {
+    throw untrusted(
+      `access was granted at ${signed.created}, when the card of ${card.name} was not valid`,
+    );
+  }
+  return card;
+}
+
+/** SHA-384 over a ring's document: what the next epoch names as `previous`. */
+export const keyringDigest = (ring: Keyring): Uint8Array =>
+  new Uint8Array(createHash('sha384').update(ring.bytes).digest());

@@ -1,0 +1,73 @@
+/** The manifest: what the payload holds, encrypted and sealed (docs/format.md, "Manifest"). */
+import { z } from 'zod';
+import { decryptAll, encryptAll } from '../crypto/floe.ts';
+import { isStrongroomError, StrongroomError } from '../errors.ts';
+import { decodeJson, encodeJson } from '../json.ts';
+import type { Core } from './core.ts';
+import { type Entry, entrySchema } from './entry.ts';
+import type { ArchiveKeys } from './filekey.ts';
+import { assertNoCollisions, assertSafePath, printable } from './paths.ts';
+
+export const maxManifestBytes = 2 ** 28;
+const maxEntries = 2 ** 24;
+
+const document = z.strictObject({
+  entries: z.array(entrySchema).max(maxEntries),
+  length: z.int().min(0),
+  type: z.literal('strongroom/manifest'),
+  version: z.literal(1),
+});
+
+export interface Manifest {
+  /** In the order of the tar stream. */
+  readonly entries: readonly Entry[];
+  /** Bytes of the payload's plaintext. */
+  readonly length: number;
+}
+
+/** The manifest as it stands in the archive. */
+export function sealManifest(manifest: Manifest, core: Core, keys: ArchiveKeys): Uint8Array {
+  const plaintext = encodeJson({ ...manifest, type: 'strongroom/manifest', version: 1 });
+  if (plaintext.length > maxManifestBytes || manifest.entries.length > maxEntries) {
+    throw new StrongroomError('SOURCE_UNSUPPORTED', 'too many files for one archive');
+  }
+  return encryptAll(keys.manifest, core.hash, core.segmentBytes, plaintext);
+}
+
+/**
+ * Decrypts a manifest whose digest fits the seal, and checks every rule of "Paths and entries".
+ * @throws StrongroomError MANIFEST_INVALID, ENTRY_UNSAFE.
+ */
+export function openManifest(
+  bytes: Uint8Array,
+  core: Core,
+  keys: ArchiveKeys,
+  payloadLength: number,
+  name: string,
+): Manifest {
+  const invalid = (what: string, cause?: unknown) =>
+    new StrongroomError('MANIFEST_INVALID', `${name}: ${what}`, { file: name, cause });
+  let plaintext: Uint8Array;
+  try {
+    plaintext = decryptAll(keys.manifest, core.hash, core.segmentBytes, bytes);
+  } catch (cause) {
+    if (!isStrongroomError(cause)) throw cause;
+    throw invalid('the manifest does not decrypt', cause);
+  }
+  const { entries, length } = decodeJson(plaintext, document, {
+    what: `${name}: manifest`,
+    code: 'MANIFEST_INVALID',
+    maxBytes: maxManifestBytes,
+  });
+  if (length !== payloadLength) throw invalid('the manifest states another length than the seal');
+  let end = 0;
+  for (const entry of entries) {
+    assertSafePath(entry.path);
+    if (entry.type === 'directory') continue;
+    if (entry.offset < end) throw invalid(`${printable(entry.path)} overlaps the file before it`);
+    end = entry.offset + entry.size;
+    if (end > length) throw invalid(`${printable(entry.path)} reaches beyond the payload`);
+  }
+  assertNoCollisions(entries);
+  return { entries, length };
+}

@@ -1,0 +1,140 @@
+/**
+ * Which paths an archive may name, and how untrusted text is printed.
+ * Specification: docs/format.md, "Paths and entries".
+ *
+ * A path that is accepted here means the same file below the output directory on Linux,
+ * macOS and Windows, and no two accepted paths mean the same file on any of them.
+ */
+import { StrongroomError } from '../errors.ts';
+import type { Entry } from './entry.ts';
+
+const maxPathBytes = 4096;
+const maxComponentBytes = 255;
+
+type Rule = readonly [broken: string, breaks: (text: string) => boolean];
+
+const pathRules: readonly Rule[] = [
+  ['it is empty', (path) => path === ''],
+  ['it is absolute', (path) => path.startsWith('/')],
+  ['it is not well-formed Unicode', (path) => /\p{Surrogate}/u.test(path)],
+  [`it is over ${maxPathBytes} bytes`, (path) => longerThan(path, maxPathBytes)],
+  // U+0000 to U+001F and U+007F to U+009F
+  ['it has a control character', (path) => /\p{Control}/u.test(path)],
+  ['it has a backslash', (path) => path.includes('\\')],
+  // A drive letter or an alternate data stream on Windows
+  ['it has a colon', (path) => path.includes(':')],
+];
+
+const componentRules: readonly Rule[] = [
+  ['a component is empty', (component) => component === ''],
+  ['a component is "." or ".."', (component) => component === '.' || component === '..'],
+  [
+    `a component is over ${maxComponentBytes} bytes`,
+    (component) => longerThan(component, maxComponentBytes),
+  ],
+  // Windows drops them, so that two names would become one
+  ['a component ends in a dot or a space', (component) => /[. ]$/.test(component)],
+  ['a component is a name that Windows reserves', (component) => reserved.test(component)],
+];
+
+// With an extension, and with spaces before it, it still names the device
+const reserved = /^(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³]) *(?:\.|$)/i;
+
+/** Whether `text` takes more than `limit` bytes of UTF-8; a UTF-16 unit takes one to three. */
+const longerThan = (text: string, limit: number): boolean =>
+  text.length > limit || (text.length * 3 > limit && Buffer.byteLength(text) > limit);
+
+/**
+ * @throws StrongroomError `ENTRY_UNSAFE`, naming the path (escaped) and the rule that it breaks.
+ */
+export function assertSafePath(path: string): void {
+  for (const [broken, breaks] of pathRules) {
+    if (breaks(path)) throw unsafe(path, broken);
+  }
+  for (const component of path.split('/')) {
+    for (const [broken, breaks] of componentRules) {
+      if (breaks(component)) throw unsafe(path, broken);
+    }
+  }
+}
+
+/** The error for an entry that must not exist on a disk. */
+export function unsafe(path: string, why: string, hint?: string): StrongroomError {
+  const shown = path.length > maxPathBytes ? `${path.slice(0, 64)}…` : path;
+  const name = shown === '' ? 'an entry without a path' : printable(shown);
+  return new StrongroomError('ENTRY_UNSAFE', `${name}: ${why}`, hint === undefined ? {} : { hint });
+}
+
+/**
+ * @throws StrongroomError `ENTRY_UNSAFE` if two paths are one on some file system, or a file
+ *   stands where another entry needs a directory.
+ */
+export function assertNoCollisions(entries: Iterable<Pick<Entry, 'type' | 'path'>>): void {
+  const check = collisionCheck();
+  for (const entry of entries) check(entry);
+}
+
+/**
+ * `assertNoCollisions` for entries that come one by one: call the result with each in turn.
+ * Directories that only the paths of other entries imply count as well, so that `Model/a` and
+ * `model/b`, which would share a directory on some disks, do not pass.
+ */
+export function collisionCheck(): (entry: Pick<Entry, 'type' | 'path'>) => void {
+  const seen = new Map<string, { path: string; kind: Entry['type'] | 'implied' }>();
+
+  return ({ type, path }) => {
+    const folded = fold(path);
+    const same = seen.get(folded);
+    if (same === undefined) seen.set(folded, { path, kind: type });
+    else if (same.path !== path) throw collision(path, same.path);
+    else if (same.kind !== 'implied') throw unsafe(path, 'it is there twice');
+    else if (type === 'file') throw unsafe(path, 'a file, but other entries lie below it');
+    else same.kind = type;
+
+    // Folding keeps slashes, so that parents match from the right; once a parent is known
+    // in this spelling, so are its own parents.
+    let parent = path.lastIndexOf('/');
+    let foldedParent = folded.lastIndexOf('/');
+    while (parent > 0) {
+      const parentPath = path.slice(0, parent);
+      const known = seen.get(folded.slice(0, foldedParent));
+      if (known?.kind === 'file') throw unsafe(path, `${printable(known.path)} is a file`);
+      if (known !== undefined && known.path !== parentPath) throw collision(parentPath, known.path);
+      if (known !== undefined) return;
+      seen.set(folded.slice(0, foldedParent), { path: parentPath, kind: 'implied' });
+      parent = path.lastIndexOf('/', parent - 1);
+      foldedParent = folded.lastIndexOf('/', foldedParent - 1);
+    }
+  };
+}
+
+const collision = (path: string, other: string): StrongroomError =>
+  unsafe(path, `on some file systems the same as ${printable(other)}`);
+
+/**
+ * The form in which paths are compared: coarser than what any file system does to names.
+ * Lower-casing and then upper-casing, both full and without a locale, join what one step alone
+ * leaves apart (`ẞ`, `ß` and `ss`; the sigmas); APFS folds so, NTFS in part. HFS+ skips
+ * code points that show nothing.
+ */
+function fold(path: string): string {
+  if (!/[^ -~]/.test(path)) return path.toUpperCase();
+  return path
+    .normalize('NFD')
+    .replace(/\p{Default_Ignorable_Code_Point}/gu, '')
+    .toLowerCase()
+    .toUpperCase()
+    .normalize('NFC');
+}
+
+// Controls, format characters (bidirectional overrides among them), lone surrogates, private
+// and unassigned code points, every separator but the space, and what shows nothing: the
+// ignorable ones and U+2800, a braille pattern without dots.
+const deceptive = /(?! )[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}\u2800]/gu;
+
+/**
+ * `text` for one line of a terminal or a log: everything that could move the cursor, break the
+ * line, reorder or hide a part becomes `\u{…}`. For eyes; it is not meant to be parsed.
+ */
+export const printable = (text: string): string =>
+  text.replace(deceptive, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);

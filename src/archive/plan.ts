@@ -1,0 +1,193 @@
+/** What is to be sealed: every file, directory and byte has its place before the first is read. */
+import {
+  type BigIntStats,
+  closeSync,
+  type Dirent,
+  lstatSync,
+  openSync,
+  readdirSync,
+  realpathSync,
+  statSync,
+} from 'node:fs';
+import { basename, join, resolve } from 'node:path';
+import { text } from '../bytes.ts';
+import { type Fingerprint, readFully } from '../engine/files.ts';
+import { noLiterals, type Pieces } from '../engine/pieces.ts';
+import { asStrongroomError, isStrongroomError, StrongroomError } from '../errors.ts';
+import type { Entry } from './entry.ts';
+import { printable } from './paths.ts';
+import { blockBytes, decodeHeader } from './tar/header.ts';
+import { layTar, type PlannedFile } from './tar/layout.ts';
+import { readTarEntries } from './tar/read.ts';
+
+export interface Plan {
+  readonly entries: readonly Entry[];
+  readonly pieces: Pieces;
+}
+
+export interface PlanOptions {
+  readonly followSymlinks: boolean;
+}
+
+/**
+ * Plans a directory, a file, or a tar that is kept byte for byte.
+ * @throws StrongroomError NOT_FOUND, SYMLINK, SOURCE_UNSUPPORTED, ENTRY_UNSAFE, TAR_INVALID.
+ */
+export async function planSource(path: string, options: PlanOptions): Promise<Plan> {
+  const stat = statOf(path, true);
+  if (stat.isDirectory()) return planTree(collect(path, options));
+  if (!stat.isFile()) {
+    throw new StrongroomError('SOURCE_UNSUPPORTED', `${path}: neither a file nor a directory`, {
+      file: path,
+      hint: 'to seal a tar from a pipe, give - as the path',
+    });
+  }
+  const real = realpathSync(path);
+  if (looksLikeTar(real)) return planTar(real, fingerprint(stat));
+  return planTree([found(real, basename(resolve(path)), stat)]);
+}
+
+interface Found extends PlannedFile {
+  readonly source: string;
+  readonly fingerprint: Fingerprint;
+}
+
+const fingerprint = (stat: BigIntStats): Fingerprint => ({
+  size: Number(stat.size),
+  mtimeNs: String(stat.mtimeNs),
+  inode: String(stat.ino),
+});
+
+const found = (source: string, path: string, stat: BigIntStats): Found => ({
+  type: stat.isDirectory() ? 'directory' : 'file',
+  path,
+  size: stat.isDirectory() ? 0 : Number(stat.size),
+  mode: Number(stat.mode & 0o777n),
+  mtime: Number(stat.mtimeNs / 1_000_000_000n),
+  source,
+  fingerprint: fingerprint(stat),
+});
+
+function statOf(path: string, follow: boolean): BigIntStats {
+  try {
+    return follow ? statSync(path, { bigint: true }) : lstatSync(path, { bigint: true });
+  } catch (error) {
+    throw asStrongroomError(error, path);
+  }
+}
+
+/** Everything below a directory, parents before children, in the order of UTF-8 bytes. */
+function collect(root: string, { followSymlinks }: PlanOptions): Found[] {
+  const all: Found[] = [];
+  const visit = (directory: string, prefix: string, ancestors: readonly string[]) => {
+    for (const { name, entry } of list(directory)) {
+      const source = join(directory, name);
+      const path = prefix + name;
+      if (entry.isSymbolicLink() && !followSymlinks) {
+        throw new StrongroomError('SYMLINK', `${printable(source)}: a symbolic link`, {
+          file: source,
+        });
+      }
+      const stat = statOf(source, followSymlinks);
+      const real = followSymlinks ? realpathSync(source) : source;
+      if (!stat.isFile() && !stat.isDirectory()) {
+        throw new StrongroomError(
+          'SOURCE_UNSUPPORTED',
+          `${printable(source)}: neither a file nor a directory`,
+          { file: source, hint: 'remove it, or seal a directory without it' },
+        );
+      }
+      all.push(found(real, path, stat));
+      if (!stat.isDirectory()) continue;
+      if (ancestors.includes(real)) {
+        throw new StrongroomError(
+          'SYMLINK',
+          `${printable(source)}: a link to a directory above it`,
+          {
+            file: source,
+            hint: 'remove the link',
+          },
+        );
+      }
+      visit(real, `${path}/`, [...ancestors, real]);
+    }
+  };
+  const top = realpathSync(root);
+  visit(top, '', [top]);
+  return all;
+}
+
+/** The entries of one directory by name, in the order of UTF-8 bytes. */
+function list(directory: string): { name: string; entry: Dirent<Buffer> }[] {
+  try {
+    return readdirSync(directory, { withFileTypes: true, encoding: 'buffer' })
+      .sort((a, b) => Buffer.compare(a.name, b.name))
+      .map((entry) => ({ name: nameOf(entry, directory), entry }));
+  } catch (error) {
+    throw asStrongroomError(error, directory);
+  }
+}
+
+function nameOf(entry: Dirent<Buffer>, directory: string): string {
+  try {
+    return text(entry.name);
+  } catch {
+    const shown = printable(join(directory, entry.name.toString('latin1')));
+    throw new StrongroomError('ENTRY_UNSAFE', `${shown}: a name that is not UTF-8`, {
+      file: directory,
+      hint: 'rename it',
+    });
+  }
+}
+
+/** Lays out a new tar of what was found. */
+async function planTree(all: readonly Found[]): Promise<Plan> {
+  const { entries, length, literals } = await layTar(all);
+  const files = entries.flatMap((entry, i) => {
+    if (entry.type === 'directory' || entry.size === 0) return [];
+    const { source: path, fingerprint } = all[i] as Found;
+    return [{ path, at: entry.offset, fingerprint }];
+  });
+  return { entries, pieces: { length, literals, files } };
+}
+
+function looksLikeTar(path: string): boolean {
+  const block = new Uint8Array(blockBytes);
+  const fd = openToRead(path);
+  try {
+    if (readFully(fd, block, 0) < blockBytes) return false;
+    decodeHeader(block, 0);
+    return true;
+  } catch (error) {
+    if (isStrongroomError(error)) return false;
+    throw error;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function openToRead(path: string): number {
+  try {
+    return openSync(path, 'r');
+  } catch (error) {
+    throw asStrongroomError(error, path);
+  }
+}
+
+/** Keeps a tar as it is: the stream is that one file. */
+function planTar(path: string, fingerprint: Fingerprint): Plan {
+  const fd = openToRead(path);
+  const length = fingerprint.size;
+  try {
+    const entries = readTarEntries((offset, bytes) => {
+      const part = new Uint8Array(bytes);
+      return part.subarray(0, readFully(fd, part, offset));
+    }, length);
+    return {
+      entries,
+      pieces: { length, literals: noLiterals, files: [{ path, at: 0, fingerprint }] },
+    };
+  } finally {
+    closeSync(fd);
+  }
+}

@@ -1,0 +1,222 @@
+/** Reading an archive, in the steps of docs/format.md, "How to read". */
+import { readFileSync, statSync } from 'node:fs';
+import { base64, wipe } from '../bytes.ts';
+import {
+  ciphertextBytes,
+  type FloeState,
+  floeHeaderBytes,
+  startDecryption,
+} from '../crypto/floe.ts';
+import { readExactly, type Source } from '../engine/source.ts';
+import { type TreeLocation, tilesBytes } from '../engine/tree.ts';
+import { asStrongroomError, StrongroomError } from '../errors.ts';
+import type { Card } from '../keys/card.ts';
+import type { Identity } from '../keys/identity.ts';
+import type { Trust } from '../keys/policy.ts';
+import { type Core, coreBytes, decodeCore, payloadOffset, slotOffsets } from './core.ts';
+import type { ArchiveKeys } from './filekey.ts';
+import { decodeFooter, type Footer, tailBytes } from './footer.ts';
+import {
+  chooseKeyring,
+  decodeKeyring,
+  type Keyring,
+  maxKeyringBytes,
+  trustKeyring,
+  unlockKeyring,
+} from './keyring.ts';
+import { type Manifest, maxManifestBytes, openManifest } from './manifest.ts';
+import { decodeSeal, manifestFits, maxSealBytes, type Seal, trustSeal } from './seal.ts';
+import type { Payload } from './segments.ts';
+
+/** Steps 1 and 2. */
+export interface Front {
+  readonly core: Core;
+  readonly ring: Keyring;
+  /** The slot that counts; absent for a detached key ring. */
+  readonly slot?: 0 | 1;
+}
+
+/**
+ * Core and key ring.
+ * @param keyring path of a detached key ring that replaces the archive's own.
+ */
+export async function readFront(source: Source, keyring?: string): Promise<Front> {
+  const head = new Uint8Array(coreBytes);
+  const core = decodeCore(head.subarray(0, await source.readAt(head, 0)), source.name);
+  const [a, b] = slotOffsets(core);
+  const slots = [
+    await readExactly(source, a, core.slotBytes),
+    await readExactly(source, b, core.slotBytes),
+  ] as const;
+  if (keyring !== undefined) return { core, ring: readDetached(keyring, core) };
+  const { slot, ...ring } = chooseKeyring(slots, core, source.name);
+  return { core, ring, slot };
+}
+
+function readDetached(path: string, core: Core): Keyring {
+  try {
+    if (statSync(path).size > maxKeyringBytes) {
+      throw new StrongroomError('KEYRING_INVALID', `${path}: too long for a key ring`, {
+        file: path,
+      });
+    }
+    return decodeKeyring(readFileSync(path), core, path);
+  } catch (error) {
+    throw asStrongroomError(error, path);
+  }
+}
+
+/** Footer and seal, parsed and held against the core; not trusted yet. */
+export interface Trailer {
+  readonly footer: Footer;
+  readonly seal: Seal;
+  readonly payload: Payload;
+  readonly tree: TreeLocation;
+}
+
+/** The first half of step 7. */
+export async function readTrailer(source: Source, core: Core): Promise<Trailer> {
+  const { name, size } = source;
+  const length = Math.min(size, tailBytes);
+  const tail = await readExactly(source, size - length, length);
+  const footer = decodeFooter(tail, core, size, name);
+  if (footer.sealBytes > maxSealBytes) {
+    throw new StrongroomError('FOOTER_INVALID', `${name}: states a seal that is too long`, {
+      file: name,
+    });
+  }
+  const seal = decodeSeal(await readExactly(source, footer.sealAt, footer.sealBytes), core, name);
+  const { payload: stated, manifest } = seal.predicate;
+  const at = payloadOffset(core);
+  const { segmentBytes, suite } = core;
+  const payload: Payload = { suite: suite.name, at, segmentBytes, ...stated };
+  const tiles = tilesBytes(stated.segments, suite.hash);
+  if (
+    footer.manifestAt !== at + ciphertextBytes(stated.length, segmentBytes) ||
+    footer.manifestBytes !== manifest.length ||
+    footer.tilesBytes !== tiles
+  ) {
+    throw new StrongroomError(
+      'SEAL_MISMATCH',
+      `${name}: the regions are not as long as the seal says`,
+      {
+        file: name,
+      },
+    );
+  }
+  const tree = { at: footer.tilesAt, leaves: stated.segments, root: seal.contentRoot };
+  return { footer, seal, payload, tree };
+}
+
+/** Key ring and seal commit to one file key. */
+export function assertOneKey({ ring }: Front, { seal }: Trailer, name: string): void {
+  if (ring.document.signed.commit === seal.predicate.commit) return;
+  throw new StrongroomError(
+    'SEAL_MISMATCH',
+    `${name}: key ring and seal commit to different keys`,
+    {
+      file: name,
+    },
+  );
+}
+
+/** The first half of step 8: the payload begins as the seal says. */
+export async function readFloeHeader(source: Source, trailer: Trailer): Promise<Uint8Array> {
+  const header = await readExactly(source, trailer.payload.at, floeHeaderBytes);
+  if (base64(header) !== trailer.seal.predicate.floe) {
+    throw new StrongroomError(
+      'PAYLOAD_INVALID',
+      `${source.name}: the payload begins otherwise than sealed`,
+      {
+        file: source.name,
+        offset: trailer.payload.at,
+      },
+    );
+  }
+  return header;
+}
+
+/** The encrypted manifest, held against the seal: the first part of step 9. */
+export async function readManifestBytes(
+  source: Source,
+  core: Core,
+  trailer: Trailer,
+): Promise<Uint8Array> {
+  const { manifestAt, manifestBytes } = trailer.footer;
+  const most = ciphertextBytes(maxManifestBytes, core.segmentBytes);
+  const invalid = (what: string) =>
+    new StrongroomError('MANIFEST_INVALID', `${source.name}: ${what}`, { file: source.name });
+  if (manifestBytes > most) throw invalid('the manifest is too long');
+  const bytes = await readExactly(source, manifestAt, manifestBytes);
+  if (!manifestFits(trailer.seal, core, bytes))
+    throw invalid('the manifest is not the one that was sealed');
+  return bytes;
+}
+
+/** Whose key, and whose word. */
+export interface Access {
+  readonly identity: Identity;
+  readonly trust: Trust;
+  /** Path of a detached key ring. */
+  readonly keyring?: string | undefined;
+}
+
+/** An archive after steps 1 to 9: nothing of it is doubtful but the segments. */
+export interface Unlocked {
+  readonly core: Core;
+  readonly ring: Keyring;
+  readonly trailer: Trailer;
+  readonly author: Card;
+  readonly grantedBy: Card;
+  readonly manifest: Manifest;
+  readonly floe: FloeState;
+  /** Wipes what is secret. */
+  wipe(): void;
+}
+
+/** Steps 3 to 6: the archive's keys, from a ring that someone trusted has signed. */
+export function unlockFront(
+  front: Front,
+  access: Access,
+  name: string,
+): { readonly keys: ArchiveKeys; readonly grantedBy: Card } {
+  const { fileKey, keys } = unlockKeyring(front.ring, front.core, access.identity, name);
+  wipe(fileKey);
+  try {
+    return { keys, grantedBy: trustKeyring(front.ring, access.trust, name) };
+  } catch (error) {
+    keys.wipe();
+    throw error;
+  }
+}
+
+/** Steps 7 to 9, given the keys; wipes them. */
+export async function unlockTrailer(
+  source: Source,
+  front: Front,
+  keys: ArchiveKeys,
+  trust: Trust,
+): Promise<Pick<Unlocked, 'trailer' | 'author' | 'manifest' | 'floe'>> {
+  const { core } = front;
+  const { name } = source;
+  try {
+    const trailer = await readTrailer(source, core);
+    const author = trustSeal(trailer.seal, core, trust, name);
+    assertOneKey(front, trailer, name);
+    const header = await readFloeHeader(source, trailer);
+    const floe = startDecryption(keys.payload, core.hash, header, core.segmentBytes);
+    const bytes = await readManifestBytes(source, core, trailer);
+    const manifest = openManifest(bytes, core, keys, trailer.payload.length, name);
+    return { trailer, author, manifest, floe };
+  } finally {
+    keys.wipe();
+  }
+}
+
+/** Steps 1 to 9 on an archive with random access. */
+export async function unlock(source: Source, access: Access): Promise<Unlocked> {
+  const front = await readFront(source, access.keyring);
+  const { keys, grantedBy } = unlockFront(front, access, source.name);
+  const rest = await unlockTrailer(source, front, keys, access.trust);
+  return { ...front, grantedBy, ...rest, wipe: () => wipe(rest.floe.messageKey) };
+}

@@ -1,0 +1,163 @@
+/** The seal: the author's signed statement of what the archive holds (docs/format.md, "Seal"). */
+import { z } from 'zod';
+import { base64, equal, fromBase64, fromHex, hex } from '../bytes.ts';
+import { floeHeaderBytes } from '../crypto/floe.ts';
+import { type SuiteName, suites } from '../crypto/suites.ts';
+import { StrongroomError } from '../errors.ts';
+import { decodeJson, encodeJson } from '../json.ts';
+import { type Card, isValidAt } from '../keys/card.ts';
+import type { Identity } from '../keys/identity.ts';
+import { type Trust, trustedCard } from '../keys/policy.ts';
+import { schemas, signaturesVerify, signBytes, timeOf } from '../keys/signed.ts';
+import type { Core } from './core.ts';
+import { commitBytes } from './filekey.ts';
+
+const payloadType = 'application/vnd.in-toto+json';
+
+export const maxSealBytes = 2 ** 20;
+export const maxClaimsBytes = 65536;
+
+const hexDigest = z.string().regex(/^([0-9a-f]{64}|[0-9a-f]{96})$/, 'not a digest');
+
+const envelope = z.strictObject({
+  payload: schemas.base64(),
+  payloadType: z.literal(payloadType),
+  signatures: schemas.signatures,
+});
+
+const statement = z.strictObject({
+  _type: z.literal('https://in-toto.io/Statement/v1'),
+  predicate: z.strictObject({
+    archive: schemas.keyId,
+    author: z.strictObject({ keys: z.array(schemas.keyId), name: z.string().max(128) }),
+    claims: z.record(z.string(), z.json()).exactOptional(),
+    commit: schemas.base64(commitBytes),
+    core: schemas.base64(48),
+    floe: schemas.base64(floeHeaderBytes),
+    manifest: z.strictObject({ digest: hexDigest, length: z.int().min(0) }),
+    payload: z.strictObject({ length: z.int().min(0), segments: z.int().min(1) }),
+    suite: z.enum(Object.keys(suites) as SuiteName[]),
+    time: schemas.time,
+  }),
+  predicateType: z.literal('urn:strongroom:seal:v1'),
+  subject: z.tuple([z.strictObject({ digest: z.record(z.string(), hexDigest) })]),
+});
+
+type Statement = z.infer<typeof statement>;
+
+/** What the author says of an archive. */
+export interface Seal {
+  readonly predicate: Statement['predicate'];
+  readonly contentRoot: Uint8Array;
+  /** The DSSE envelope as it stands in the archive. */
+  readonly bytes: Uint8Array;
+  readonly envelope: z.infer<typeof envelope>;
+}
+
+/** The author's own statements: any JSON of objects, arrays, strings, booleans and integers. */
+export type Claims = NonNullable<Statement['predicate']['claims']>;
+
+export interface NewSeal {
+  readonly core: Core;
+  readonly signer: Identity;
+  readonly claims: Claims | undefined;
+  readonly commit: Uint8Array;
+  readonly floeHeader: Uint8Array;
+  /** The manifest as encrypted. */
+  readonly manifest: Uint8Array;
+  readonly payload: { readonly length: number; readonly segments: number };
+  readonly contentRoot: Uint8Array;
+}
+
+const subjectName = (core: Core): string => `strongroom-tree-${core.suite.hash.name}`;
+
+export function createSeal(seal: NewSeal): Seal {
+  const { core, signer, claims } = seal;
+  const body: Statement = {
+    _type: 'https://in-toto.io/Statement/v1',
+    predicate: {
+      archive: hex(core.archiveId),
+      author: { keys: [...core.authors], name: signer.card.name },
+      ...(claims === undefined ? {} : { claims }),
+      commit: base64(seal.commit),
+      core: base64(core.hash),
+      floe: base64(seal.floeHeader),
+      manifest: {
+        digest: hex(core.suite.hash.digest(seal.manifest)),
+        length: seal.manifest.length,
+      },
+      payload: { length: seal.payload.length, segments: seal.payload.segments },
+      suite: core.suite.name,
+      time: timeOf(),
+    },
+    predicateType: 'urn:strongroom:seal:v1',
+    subject: [{ digest: { [subjectName(core)]: hex(seal.contentRoot) } }],
+  };
+  const payload = encodeJson(body);
+  const signatures = signBytes(payloadType, payload, signer);
+  const bytes = encodeJson({ payload: base64(payload), payloadType, signatures });
+  return decodeSeal(bytes, core, 'new seal');
+}
+
+/**
+ * Parses a seal and holds it against the core. It is not trusted yet.
+ * @throws StrongroomError SEAL_INVALID, SEAL_MISMATCH.
+ */
+export function decodeSeal(bytes: Uint8Array, core: Core, name: string): Seal {
+  const kind = { what: `${name}: seal`, code: 'SEAL_INVALID', maxBytes: maxSealBytes } as const;
+  const outer = decodeJson(bytes, envelope, kind);
+  const { predicate, subject } = decodeJson(fromBase64(outer.payload), statement, kind);
+  const invalid = (what: string) =>
+    new StrongroomError('SEAL_INVALID', `${name}: ${what}`, { file: name });
+  const mismatch = (what: string) =>
+    new StrongroomError('SEAL_MISMATCH', `${name}: the seal ${what}`, { file: name });
+  if (
+    predicate.archive !== hex(core.archiveId) ||
+    predicate.core !== base64(core.hash) ||
+    predicate.suite !== core.suite.name ||
+    predicate.author.keys.join() !== core.authors.join()
+  ) {
+    throw mismatch('does not belong to this core');
+  }
+  if (predicate.claims !== undefined && encodeJson(predicate.claims).length > maxClaimsBytes) {
+    throw invalid(`the claims are longer than ${maxClaimsBytes} bytes`);
+  }
+  const [{ digest }] = subject;
+  const root = fromHex(digest[subjectName(core)] ?? '');
+  if (Object.keys(digest).length !== 1 || root.length !== core.suite.hash.bytes) {
+    throw invalid(`the subject of the seal is not one ${subjectName(core)}`);
+  }
+  if (fromHex(predicate.manifest.digest).length !== core.suite.hash.bytes) {
+    throw invalid('the digest of the manifest is of the wrong length');
+  }
+  const segments = Math.max(1, Math.ceil(predicate.payload.length / core.segmentBytes));
+  if (predicate.payload.segments !== segments) {
+    throw mismatch(
+      `states ${predicate.payload.segments} segments where its length makes ${segments}`,
+    );
+  }
+  return { predicate, contentRoot: root, bytes: bytes.slice(), envelope: outer };
+}
+
+/**
+ * The author of a seal, if the reader trusts them as one.
+ * @throws StrongroomError SEAL_UNTRUSTED.
+ */
+export function trustSeal(seal: Seal, core: Core, trust: Trust, name: string): Card {
+  const { predicate, envelope } = seal;
+  const untrusted = (what: string) =>
+    new StrongroomError('SEAL_UNTRUSTED', `${name}: ${what}`, { file: name });
+  const card = trustedCard(trust, 'author', core.authors);
+  if (card === undefined) throw untrusted('was sealed by someone who is not trusted as an author');
+  if (!signaturesVerify(payloadType, fromBase64(envelope.payload), envelope.signatures, card)) {
+    throw untrusted(`the signature of ${card.name} on the seal is wrong`);
+  }
+  if (!isValidAt(card, predicate.time)) {
+    throw untrusted(`was sealed at ${predicate.time}, when the card of ${card.name} was not valid`);
+  }
+  return card;
+}
+
+/** Whether the manifest, as encrypted, is the one that was sealed. */
+export const manifestFits = (seal: Seal, core: Core, manifest: Uint8Array): boolean =>
+  equal(core.suite.hash.digest(manifest), fromHex(seal.predicate.manifest.digest));

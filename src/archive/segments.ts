@@ -1,0 +1,169 @@
+/**
+ * Where the segments of a payload lie, and how one is read so that nothing unverified
+ * comes out: hash against the content root, then decrypt (docs/format.md, "How to read").
+ */
+import { equal } from '../bytes.ts';
+import {
+  createSegmentCipher,
+  type FloeState,
+  floeHeaderBytes,
+  type SegmentCipher,
+  segmentOverhead,
+} from '../crypto/floe.ts';
+import type { TreeHash } from '../crypto/hash.ts';
+import { type SuiteName, suites } from '../crypto/suites.ts';
+import type { Source } from '../engine/source.ts';
+import { leafPrefixBytes, type TreeLocation, TreeReader, writeLeafPrefix } from '../engine/tree.ts';
+import { StrongroomError } from '../errors.ts';
+
+/** A payload within an archive; plain data, so that threads can be given it. */
+export interface Payload {
+  readonly suite: SuiteName;
+  /** Offset of the FLOE header in the archive. */
+  readonly at: number;
+  /** Bytes of plaintext, in all and in a full segment. */
+  readonly length: number;
+  readonly segmentBytes: number;
+  readonly segments: number;
+}
+
+export const segmentOffset = (payload: Payload, index: number): number =>
+  payload.at + floeHeaderBytes + index * (payload.segmentBytes + segmentOverhead);
+
+/** Plaintext bytes of segment `index`. */
+export const plaintextBytes = (payload: Payload, index: number): number =>
+  Math.min(payload.segmentBytes, payload.length - index * payload.segmentBytes);
+
+export const isFinal = (payload: Payload, index: number): boolean => index === payload.segments - 1;
+
+/** A buffer for one ciphertext segment with room before it for what a leaf hashes. */
+export class LeafBuffer {
+  readonly #bytes: Uint8Array<ArrayBuffer>;
+  readonly #hash: TreeHash;
+  /** The segment's own bytes. */
+  readonly segment: Uint8Array<ArrayBuffer>;
+
+  constructor(segmentBytes: number, hash: TreeHash) {
+    // One allocation of its own, so that its pages are reused for every segment.
+    this.#bytes = new Uint8Array(leafPrefixBytes + segmentBytes + segmentOverhead);
+    this.#hash = hash;
+    this.segment = this.#bytes.subarray(leafPrefixBytes);
+  }
+
+  /** The leaf hash of the first `length` bytes of `segment`. */
+  digest(index: number, length: number): Uint8Array {
+    writeLeafPrefix(this.#bytes, index);
+    return this.#hash.digest(this.#bytes.subarray(0, leafPrefixBytes + length));
+  }
+}
+
+/** Reads verified segments; one reader per thread. */
+export class SegmentReader {
+  readonly #source: Source;
+  readonly #payload: Payload;
+  readonly #tree: TreeReader;
+  readonly #buffer: LeafBuffer;
+
+  private constructor(source: Source, payload: Payload, tree: TreeReader) {
+    this.#source = source;
+    this.#payload = payload;
+    this.#tree = tree;
+    this.#buffer = new LeafBuffer(payload.segmentBytes, suites[payload.suite].hash);
+  }
+
+  /** @throws StrongroomError TREE_INVALID, TRUNCATED. */
+  static async open(source: Source, payload: Payload, tree: TreeLocation): Promise<SegmentReader> {
+    const reader = await TreeReader.open(source, suites[payload.suite].hash, tree);
+    return new SegmentReader(source, payload, reader);
+  }
+
+  /**
+   * Ciphertext of segment `index`, held against the content root; valid until the next call.
+   * @throws StrongroomError SEGMENT_INVALID, TREE_INVALID, TRUNCATED.
+   */
+  async ciphertext(index: number): Promise<Uint8Array> {
+    const { name } = this.#source;
+    const length = plaintextBytes(this.#payload, index) + segmentOverhead;
+    const segment = this.#buffer.segment.subarray(0, length);
+    const offset = segmentOffset(this.#payload, index);
+    if ((await this.#source.readAt(segment, offset)) < length) {
+      throw new StrongroomError('TRUNCATED', `${name}: ends within segment ${index}`, {
+        file: name,
+        segment: index,
+        offset,
+      });
+    }
+    if (!equal(this.#buffer.digest(index, length), await this.#tree.leaf(index))) {
+      throw new StrongroomError(
+        'SEGMENT_INVALID',
+        `${name}: segment ${index} is not the one that was sealed`,
+        { file: name, segment: index, offset },
+      );
+    }
+    return segment;
+  }
+}
+
+/** Reads ranges of the verified plaintext, keeping the last few segments. */
+export class PlaintextReader {
+  readonly #payload: Payload;
+  readonly #segments: SegmentReader;
+  readonly #cipher: SegmentCipher;
+  readonly #kept = new Map<number, Uint8Array>();
+  readonly #keep: number;
+
+  constructor(payload: Payload, segments: SegmentReader, floe: FloeState, keep = 4) {
+    this.#payload = payload;
+    this.#segments = segments;
+    this.#cipher = createSegmentCipher(floe);
+    this.#keep = keep;
+  }
+
+  /** Bytes of plaintext in all. */
+  get length(): number {
+    return this.#payload.length;
+  }
+
+  /** Fills `into` from `offset` on; returns fewer bytes only at the end. */
+  async readAt(into: Uint8Array, offset: number): Promise<number> {
+    const end = Math.min(offset + into.length, this.#payload.length);
+    let at = offset;
+    while (at < end) {
+      const index = Math.floor(at / this.#payload.segmentBytes);
+      const within = at - index * this.#payload.segmentBytes;
+      const part = (await this.#segment(index)).subarray(within, within + end - at);
+      into.set(part, at - offset);
+      at += part.length;
+    }
+    return Math.max(0, at - offset);
+  }
+
+  async #segment(index: number): Promise<Uint8Array> {
+    const kept = this.#kept.get(index);
+    if (kept !== undefined) return kept;
+    const ciphertext = await this.#segments.ciphertext(index);
+    // The buffer of the segment that falls out is used again.
+    const plaintext = this.#evict() ?? new Uint8Array(this.#payload.segmentBytes);
+    const final = isFinal(this.#payload, index);
+    const length = this.#cipher.decrypt(ciphertext, index, final, plaintext);
+    const segment = plaintext.subarray(0, length);
+    this.#kept.set(index, segment);
+    return segment;
+  }
+
+  #evict(): Uint8Array | undefined {
+    if (this.#kept.size < this.#keep) return undefined;
+    for (const [index, segment] of this.#kept) {
+      this.#kept.delete(index);
+      return new Uint8Array(segment.buffer);
+    }
+    return undefined;
+  }
+
+  /** Wipes keys and plaintext. */
+  close(): void {
+    for (const segment of this.#kept.values()) segment.fill(0);
+    this.#kept.clear();
+    this.#cipher.wipe();
+  }
+}

@@ -1,0 +1,81 @@
+/**
+ * The threads that do the work on segments. This module starts itself: imported it runs
+ * jobs in threads, and as a thread it serves one.
+ */
+import { isMainThread } from 'node:worker_threads';
+import type { Control } from '../engine/control.ts';
+import { type RunOptions, runThreads, serveJob, threadsFor } from '../engine/pool.ts';
+import type { LeafReport } from './jobs/leaves.ts';
+import { type OpenJob, openSegments } from './jobs/open.ts';
+import {
+  type OpenPipeJob,
+  openPipe,
+  type PipeJobReport,
+  type PipeReport,
+  type SealPipeJob,
+  sealPipe,
+} from './jobs/pipe.ts';
+import { type SealJob, sealSegments } from './jobs/seal.ts';
+import { type VerifyJob, verifySegments } from './jobs/verify.ts';
+
+type ParallelJob = SealJob | OpenJob | VerifyJob;
+type PipeJob = SealPipeJob | OpenPipeJob;
+type Job = ParallelJob | PipeJob;
+type Report = LeafReport | PipeReport;
+
+const here = new URL(import.meta.url);
+
+/** Runs a job whose segments can be done in any order, in one thread per core. */
+export function runParallel(
+  job: ParallelJob,
+  options: RunOptions,
+  onLeaves: (leaves: LeafReport) => void = () => {},
+): Promise<void> {
+  const { length, segmentBytes } = job.payload;
+  const wanted =
+    'wanted' in job && job.wanted !== undefined ? job.wanted.length * segmentBytes : length;
+  const total = Math.min(length, wanted);
+  const threads = threadsFor(total / 2 ** 20, options.threads);
+  return runThreads<Job, LeafReport>(here, job, threads, total, options, onLeaves);
+}
+
+/** Runs a job on a pipe, and resolves to what the pipe held. */
+export async function runPipe(
+  job: PipeJob,
+  options: RunOptions,
+  onLeaves: (leaves: LeafReport) => void,
+): Promise<PipeReport> {
+  let held: PipeReport | undefined;
+  await runThreads<Job, PipeJobReport>(here, job, 1, undefined, options, (report) => {
+    if ('entries' in report) held = report;
+    else onLeaves(report);
+  });
+  if (held === undefined) throw new Error('the thread ended without a report');
+  return held;
+}
+
+const jobs: {
+  [Kind in Job['kind']]: (
+    job: Extract<Job, { kind: Kind }>,
+    control: Control,
+    report: (report: Report) => void,
+  ) => Promise<void>;
+} = {
+  seal: sealSegments,
+  open: openSegments,
+  verify: verifySegments,
+  'seal-pipe': sealPipe,
+  'open-pipe': openPipe,
+};
+
+if (!isMainThread) {
+  await serveJob<Job, Report>((job, control, report) =>
+    (
+      jobs[job.kind] as (
+        job: Job,
+        control: Control,
+        report: (report: Report) => void,
+      ) => Promise<void>
+    )(job, control, report),
+  );
+}

@@ -1,0 +1,55 @@
+/** Argon2id (RFC 9106, version 0x13): by `node:crypto` where it has it, else by @noble/hashes. */
+import * as crypto from 'node:crypto';
+import { argon2id as nobleArgon2id } from '@noble/hashes/argon2.js';
+import { equal } from '../bytes.ts';
+import { choose } from './provider.ts';
+
+/** The cost. Whoever reads it from a file holds it to the limits of docs/format.md first. */
+export interface Argon2Cost {
+  /** In KiB. */
+  readonly memory: number;
+  readonly passes: number;
+  readonly parallelism: number;
+}
+
+export type Argon2 = (
+  passphrase: Uint8Array,
+  salt: Uint8Array,
+  cost: Argon2Cost,
+  bytes: number,
+) => Uint8Array;
+
+/** What newer Nodes add, which the types of the oldest supported one lack. */
+interface NativeArgon2 {
+  argon2Sync(
+    algorithm: 'argon2id',
+    parameters: Argon2Cost & { message: Uint8Array; nonce: Uint8Array; tagLength: number },
+  ): Uint8Array;
+}
+
+/** Throws on a Node without it. */
+export const nativeArgon2: Argon2 = (message, nonce, { memory, passes, parallelism }, tagLength) =>
+  new Uint8Array(
+    (crypto as unknown as NativeArgon2).argon2Sync('argon2id', {
+      message,
+      nonce,
+      memory,
+      passes,
+      parallelism,
+      tagLength,
+    }),
+  );
+
+export const nobleArgon2: Argon2 = (passphrase, salt, { memory, passes, parallelism }, bytes) =>
+  nobleArgon2id(passphrase, salt, { m: memory, t: passes, p: parallelism, dkLen: bytes });
+
+const sample = Uint8Array.from({ length: 16 }, (_, i) => i);
+const lowestCost: Argon2Cost = { memory: 32, passes: 2, parallelism: 4 };
+
+const implementation = choose(nativeArgon2, nobleArgon2, (native, noble) =>
+  equal(native(sample, sample, lowestCost, 32), noble(sample, sample, lowestCost, 32)),
+);
+
+/** A key of `bytes` bytes out of a passphrase. Takes as long as the cost says. */
+export const argon2id: Argon2 = (passphrase, salt, cost, bytes) =>
+  implementation()(passphrase, salt, cost, bytes);

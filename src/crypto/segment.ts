@@ -1,0 +1,183 @@
+/**
+ * The segments of a FLOE message: `encryptSegment` and `decryptSegment` of c2sp.org/FLOE.
+ * All the bytes of a payload pass through here, so it writes straight into the caller's
+ * buffers.
+ *
+ * A segment is `length (4) ‖ IV (12) ‖ AES-256-GCM ciphertext ‖ tag (16)`.
+ */
+import { createCipheriv, createDecipheriv, randomFillSync } from 'node:crypto';
+import { concat, u64, utf8, viewOf, wipe } from '../bytes.ts';
+import { StrongroomError } from '../errors.ts';
+import { hkdfExpand } from './kdf.ts';
+
+/** By how much a segment is longer than its plaintext. */
+export const segmentOverhead = 32;
+
+const maxSegments = 2 ** 40;
+
+const lengthBytes = 4;
+const ivBytes = 12;
+const tagBytes = 16;
+const textAt = lengthBytes + ivBytes;
+const keyBytes = 32;
+const notFinal = 0xffffffff;
+
+// One key encrypts 2^20 segments.
+const defaultRotationBits = 20;
+
+// Older Nodes accept shorter tags unless they are told not to.
+const algorithm = 'aes-256-gcm';
+const options = { authTagLength: tagBytes } as const;
+
+// Each update allocates its output: shorter ones cost calls, longer ones cache and memory.
+const chunkBytes = 256 * 1024;
+
+// A batch of IVs costs about as much as one.
+const ivBatchBytes = 512 * ivBytes;
+
+/** All that it takes to encrypt or decrypt the segments of a message; can be sent to threads. */
+export interface FloeState {
+  /** Secret, 48 bytes. */
+  readonly messageKey: Uint8Array;
+  /** The header less its tag, 42 bytes: what every key derivation begins with. */
+  readonly info: Uint8Array;
+  readonly aad: Uint8Array;
+  /** Plaintext of a full segment. */
+  readonly segmentBytes: number;
+}
+
+/** For one thread: keeps the key of the segments that it is at. */
+export interface SegmentCipher {
+  /**
+   * Writes a segment to the beginning of `out`, with a fresh random IV. `plaintext` may be
+   * where the ciphertext goes: `out` from byte 16.
+   * @param plaintext `segmentBytes` bytes; at most that many if `final`.
+   * @returns the bytes written: 32 more than the plaintext has.
+   */
+  encrypt(plaintext: Uint8Array, index: number, final: boolean, out: Uint8Array): number;
+  /**
+   * Writes the plaintext of a whole segment to the beginning of `out`; if the segment does
+   * not authenticate, zeros. `out` may be `segment` itself.
+   * @returns the bytes of plaintext.
+   * @throws StrongroomError SEGMENT_INVALID with the index.
+   */
+  decrypt(segment: Uint8Array, index: number, final: boolean, out: Uint8Array): number;
+  /** Forgets the key; the cipher can still be used. */
+  wipe(): void;
+}
+
+/** The two objects of `node:crypto`, as far as they are alike. */
+interface Transform {
+  update(data: Uint8Array): Uint8Array;
+}
+
+function run(transform: Transform, input: Uint8Array, out: Uint8Array, outAt: number): void {
+  for (let at = 0; at < input.length; at += chunkBytes) {
+    out.set(transform.update(input.subarray(at, at + chunkBytes)), outAt + at);
+  }
+}
+
+function expect(holds: boolean, what: string): asserts holds {
+  if (!holds) throw new StrongroomError('INTERNAL', what);
+}
+
+function expectIndex(index: number): void {
+  const isIndex = Number.isInteger(index) && index >= 0 && index < maxSegments;
+  expect(isIndex, `${index} is not the index of a segment`);
+}
+
+const expectRoom = (out: Uint8Array, bytes: number) =>
+  expect(out.length >= bytes, `a buffer of ${out.length} bytes is too short for ${bytes}`);
+
+/** @param rotationBits one key serves 2^rotationBits segments: 20, but for test vectors. */
+export function createSegmentCipher(
+  state: FloeState,
+  rotationBits: number = defaultRotationBits,
+): SegmentCipher {
+  const { messageKey, info, aad, segmentBytes } = state;
+  const fullBytes = segmentBytes + segmentOverhead;
+  const rotation = 2 ** rotationBits;
+  const ivs = new Uint8Array(ivBatchBytes);
+  let ivAt = ivs.length;
+  let key = new Uint8Array(keyBytes);
+  let keyIndex = -1;
+
+  const keyFor = (index: number): Uint8Array => {
+    const first = index - (index % rotation);
+    if (first !== keyIndex) {
+      wipe(key);
+      const purpose = concat(info, utf8('DEK:'), u64(first), aad);
+      key = hkdfExpand('sha384', messageKey, purpose, keyBytes);
+      keyIndex = first;
+    }
+    return key;
+  };
+
+  const nextIv = (): Uint8Array => {
+    if (ivAt === ivs.length) {
+      randomFillSync(ivs);
+      ivAt = 0;
+    }
+    ivAt += ivBytes;
+    return ivs.subarray(ivAt - ivBytes, ivAt);
+  };
+
+  const aeadAad = (index: number, final: boolean) =>
+    concat(u64(index), Uint8Array.of(final ? 1 : 0));
+
+  const encrypt: SegmentCipher['encrypt'] = (plaintext, index, final, out) => {
+    const { length } = plaintext;
+    const written = length + segmentOverhead;
+    expectIndex(index);
+    expectRoom(out, written);
+    const isLengthRight = final ? length <= segmentBytes : length === segmentBytes;
+    expect(isLengthRight, `${length} bytes of plaintext do not make a segment`);
+
+    const iv = nextIv();
+    const cipher = createCipheriv(algorithm, keyFor(index), iv, options);
+    cipher.setAAD(aeadAad(index, final));
+    run(cipher, plaintext, out, textAt);
+    cipher.final();
+    viewOf(out).setUint32(0, final ? written : notFinal);
+    out.set(iv, lengthBytes);
+    out.set(cipher.getAuthTag(), textAt + length);
+    return written;
+  };
+
+  const decrypt: SegmentCipher['decrypt'] = (segment, index, final, out) => {
+    const length = segment.length - segmentOverhead;
+    expectIndex(index);
+    const refuse = (why: string) =>
+      new StrongroomError('SEGMENT_INVALID', `segment ${index} ${why}`, { segment: index });
+    const isLengthRight = final
+      ? length >= 0 && segment.length <= fullBytes
+      : segment.length === fullBytes;
+    if (!isLengthRight) throw refuse('has the wrong length');
+    const stated = viewOf(segment).getUint32(0);
+    if (stated !== (final ? segment.length : notFinal)) throw refuse('states the wrong length');
+    expectRoom(out, length);
+
+    const tagAt = textAt + length;
+    const iv = segment.subarray(lengthBytes, textAt);
+    const decipher = createDecipheriv(algorithm, keyFor(index), iv, options);
+    decipher.setAAD(aeadAad(index, final));
+    decipher.setAuthTag(segment.subarray(tagAt));
+    run(decipher, segment.subarray(textAt, tagAt), out, 0);
+    try {
+      decipher.final();
+    } catch {
+      wipe(out.subarray(0, length));
+      throw refuse('does not authenticate');
+    }
+    return length;
+  };
+
+  return {
+    encrypt,
+    decrypt,
+    wipe: () => {
+      wipe(key);
+      keyIndex = -1;
+    },
+  };
+}

@@ -1,0 +1,59 @@
+/**
+ * What the threads of one job share: which segment is next, whose turn it is to write
+ * in order, how much is done, and whether to stop. Bulk bytes are not shared.
+ */
+
+const slots = { next: 0, writeTurn: 1, done: 2, stop: 3 } as const;
+
+export type ControlBuffer = SharedArrayBuffer;
+
+export const createControl = (): ControlBuffer =>
+  new SharedArrayBuffer(Object.keys(slots).length * BigInt64Array.BYTES_PER_ELEMENT);
+
+export class Control {
+  readonly #cells: BigInt64Array<SharedArrayBuffer>;
+
+  constructor(buffer: ControlBuffer) {
+    this.#cells = new BigInt64Array(buffer);
+  }
+
+  /** The next unclaimed index below `end`; `undefined` when none is left or the job stops. */
+  claim(end: number): number | undefined {
+    if (this.stopped) return undefined;
+    const index = Number(Atomics.add(this.#cells, slots.next, 1n));
+    return index < end ? index : undefined;
+  }
+
+  /** Waits until it is `index`'s turn to write; false when the job stops first. */
+  awaitWriteTurn(index: number): boolean {
+    for (;;) {
+      const turn = Atomics.load(this.#cells, slots.writeTurn);
+      if (this.stopped) return false;
+      if (Number(turn) === index) return true;
+      Atomics.wait(this.#cells, slots.writeTurn, turn);
+    }
+  }
+
+  passWriteTurn(): void {
+    Atomics.add(this.#cells, slots.writeTurn, 1n);
+    Atomics.notify(this.#cells, slots.writeTurn);
+  }
+
+  /** Adds to the bytes done, for progress. */
+  report(bytes: number): void {
+    Atomics.add(this.#cells, slots.done, BigInt(bytes));
+  }
+
+  get done(): number {
+    return Number(Atomics.load(this.#cells, slots.done));
+  }
+
+  stop(): void {
+    Atomics.store(this.#cells, slots.stop, 1n);
+    Atomics.notify(this.#cells, slots.writeTurn);
+  }
+
+  get stopped(): boolean {
+    return Atomics.load(this.#cells, slots.stop) !== 0n;
+  }
+}

@@ -1,0 +1,200 @@
+/** Whole reads and writes on file descriptors, and a small cache of open files. */
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  fsyncSync,
+  lstatSync,
+  openSync,
+  readSync,
+  writeSync,
+} from 'node:fs';
+import { asStrongroomError, StrongroomError } from '../errors.ts';
+
+/** Reads into all of `buffer` from `position` on; returns fewer bytes only at the end of the file. */
+export function readFully(fd: number, buffer: Uint8Array, position: number): number {
+  let filled = 0;
+  while (filled < buffer.length) {
+    const got = readSync(fd, buffer, filled, buffer.length - filled, position + filled);
+    if (got === 0) break;
+    filled += got;
+  }
+  return filled;
+}
+
+export function writeFully(fd: number, bytes: Uint8Array, position: number): void {
+  let written = 0;
+  while (written < bytes.length) {
+    written += writeSync(fd, bytes, written, bytes.length - written, position + written);
+  }
+}
+
+const pause = new Int32Array(new SharedArrayBuffer(4));
+
+/** Repeats a call on a pipe that was left in non-blocking mode by whoever made it. */
+function whenReady<T>(call: () => T): T {
+  for (;;) {
+    try {
+      return call();
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+      Atomics.wait(pause, 0, 0, 1);
+    }
+  }
+}
+
+/** Reads into all of `buffer` from a pipe; returns fewer bytes only at its end. */
+export function readPipe(fd: number, buffer: Uint8Array): number {
+  let filled = 0;
+  while (filled < buffer.length) {
+    const got = whenReady(() => readEof(fd, buffer, filled));
+    if (got === 0) break;
+    filled += got;
+  }
+  return filled;
+}
+
+function readEof(fd: number, buffer: Uint8Array, at: number): number {
+  try {
+    return readSync(fd, buffer, at, buffer.length - at, null);
+  } catch (error) {
+    // Windows reports the end of a pipe as an error.
+    if ((error as NodeJS.ErrnoException).code === 'EOF') return 0;
+    throw error;
+  }
+}
+
+export function writePipe(fd: number, bytes: Uint8Array): void {
+  let written = 0;
+  while (written < bytes.length) {
+    const at = written;
+    written += whenReady(() => writeSync(fd, bytes, at, bytes.length - at, null));
+  }
+}
+
+/** What tells one state of a file from another. */
+export interface Fingerprint {
+  readonly size: number;
+  /** Modification time, nanoseconds since 1970, in decimal. */
+  readonly mtimeNs: string;
+  readonly inode: string;
+}
+
+export function fingerprintOf(path: string, follow: boolean): Fingerprint {
+  const fd = openSync(path, constants.O_RDONLY | (follow ? 0 : (constants.O_NOFOLLOW ?? 0)));
+  try {
+    return descriptorFingerprint(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+export function descriptorFingerprint(fd: number): Fingerprint {
+  const { size, mtimeNs, ino } = fstatSync(fd, { bigint: true });
+  return { size: Number(size), mtimeNs: String(mtimeNs), inode: String(ino) };
+}
+
+export const sameFingerprint = (a: Fingerprint, b: Fingerprint): boolean =>
+  a.size === b.size && a.mtimeNs === b.mtimeNs && a.inode === b.inode;
+
+export const sourceChanged = (file: string): StrongroomError =>
+  new StrongroomError('SOURCE_CHANGED', `${file}: changed while it was read`, { file });
+
+/** Whether `path` exists, as anything; a dangling link exists. */
+export function exists(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+}
+
+/** Open descriptors by key, the least recently used closed first. */
+export class FileCache {
+  readonly #open: (key: number) => number;
+  readonly #beforeClose: (fd: number) => void;
+  readonly #capacity: number;
+  readonly #fds = new Map<number, number>();
+
+  constructor(
+    open: (key: number) => number,
+    beforeClose = (_fd: number): void => {},
+    capacity = 64,
+  ) {
+    this.#open = open;
+    this.#beforeClose = beforeClose;
+    this.#capacity = capacity;
+  }
+
+  get(key: number): number {
+    let fd = this.#fds.get(key);
+    if (fd !== undefined) {
+      this.#fds.delete(key);
+    } else {
+      if (this.#fds.size >= this.#capacity) this.#evict();
+      fd = this.#open(key);
+    }
+    this.#fds.set(key, fd);
+    return fd;
+  }
+
+  #evict(): void {
+    for (const [key, fd] of this.#fds) {
+      this.#fds.delete(key);
+      this.#close(fd);
+      return;
+    }
+  }
+
+  #close(fd: number): void {
+    try {
+      this.#beforeClose(fd);
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  /** Closes all, in full even if one fails; throws the first failure. */
+  close(): void {
+    const failures: unknown[] = [];
+    for (const fd of this.#fds.values()) {
+      try {
+        this.#close(fd);
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    this.#fds.clear();
+    if (failures.length > 0) throw asStrongroomError(failures[0]);
+  }
+}
+
+/** Makes what a directory lists durable (POSIX; Windows cannot open a directory). */
+export function syncDirectory(path: string): void {
+  if (process.platform === 'win32') return;
+  const fd = openSync(path, constants.O_RDONLY);
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/**
+ * Uses something and closes it. A failure to close counts only after success: the first
+ * thing that went wrong is the one to tell.
+ */
+export async function using<T extends { close(): void }, R>(
+  resource: T,
+  use: (resource: T) => R | Promise<R>,
+): Promise<R> {
+  let result: R;
+  try {
+    result = await use(resource);
+  } catch (error) {
+    try {
+      resource.close();
+    } catch {
+      // told already by the first failure
+    }
+    throw error;
+  }
+  resource.close();
+  return result;
+}

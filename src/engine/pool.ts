@@ -1,0 +1,140 @@
+/** Runs one job in several threads and gathers what they report. */
+import { availableParallelism } from 'node:os';
+import { parentPort, Worker, workerData } from 'node:worker_threads';
+import { asStrongroomError, type ErrorCode, StrongroomError } from '../errors.ts';
+import { Control, type ControlBuffer, createControl } from './control.ts';
+
+/** Bytes done so far; `total` is unknown for a pipe. */
+export interface Progress {
+  readonly done: number;
+  readonly total: number | undefined;
+}
+
+/** What every long operation takes. */
+export interface RunOptions {
+  /** Threads; by default one per core. */
+  readonly threads?: number | undefined;
+  /** Called about ten times a second. */
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+interface ThreadError {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly hint: string | undefined;
+  readonly file: string | undefined;
+  readonly segment: number | undefined;
+  readonly offset: number | undefined;
+}
+
+type Message<Report> =
+  | { readonly kind: 'report'; readonly report: Report }
+  | { readonly kind: 'error'; readonly error: ThreadError };
+
+interface ThreadData<Job> {
+  readonly job: Job;
+  readonly control: ControlBuffer;
+}
+
+/** Threads that are worth starting for `units` of about a megabyte. */
+export const threadsFor = (units: number, asked?: number): number =>
+  Math.max(1, Math.min(asked ?? availableParallelism(), Math.ceil(units / 8)));
+
+const progressEveryMs = 100;
+const abandonAfterMs = 2000;
+
+/**
+ * Runs `job` in `threads` threads of the module at `url`, which calls `serveJobs`.
+ * Resolves when all have finished. The first failure stops the others and is thrown;
+ * an abort throws INTERRUPTED.
+ */
+export async function runThreads<Job, Report>(
+  url: URL,
+  job: Job,
+  threads: number,
+  total: number | undefined,
+  options: RunOptions,
+  onReport: (report: Report) => void = () => {},
+): Promise<void> {
+  const { onProgress, signal } = options;
+  if (signal?.aborted) throw interrupted();
+  const buffer = createControl();
+  const control = new Control(buffer);
+  let failure: StrongroomError | undefined;
+  const fail = (error: StrongroomError) => {
+    failure ??= error;
+    control.stop();
+  };
+
+  const start = () => {
+    const worker = new Worker(url, {
+      workerData: { job, control: buffer } satisfies ThreadData<Job>,
+    });
+    const ended = new Promise<void>((resolve) => {
+      worker.on('message', (message: Message<Report>) => {
+        if (message.kind === 'report') onReport(message.report);
+        else
+          fail(
+            new StrongroomError(message.error.code, message.error.message, given(message.error)),
+          );
+      });
+      worker.on('error', (error) => fail(asStrongroomError(error)));
+      worker.on('exit', () => resolve());
+    });
+    return { worker, ended };
+  };
+
+  const running = Array.from({ length: threads }, start);
+  let abandon = () => {};
+  const abandoned = new Promise<void>((resolve) => {
+    abandon = resolve;
+  });
+  const onAbort = () => {
+    fail(interrupted());
+    // A thread that waits for a pipe cannot be stopped; it must not hold up the clean-up.
+    setTimeout(abandon, abandonAfterMs).unref();
+  };
+  signal?.addEventListener('abort', onAbort, { once: true });
+  const progress = () => onProgress?.({ done: control.done, total });
+  const timer = setInterval(progress, progressEveryMs);
+  try {
+    await Promise.race([Promise.all(running.map(({ ended }) => ended)), abandoned]);
+  } finally {
+    clearInterval(timer);
+    signal?.removeEventListener('abort', onAbort);
+    for (const { worker } of running) worker.unref();
+  }
+  if (failure !== undefined) throw failure;
+  progress();
+}
+
+const interrupted = () => new StrongroomError('INTERRUPTED', 'interrupted');
+
+/** Only the members that are set, as an error context. */
+function given({ hint, file, segment, offset }: ThreadError) {
+  return {
+    ...(hint === undefined ? {} : { hint }),
+    ...(file === undefined ? {} : { file }),
+    ...(segment === undefined ? {} : { segment }),
+    ...(offset === undefined ? {} : { offset }),
+  };
+}
+
+/** The thread's side: runs the job that it was started for and reports failures. */
+export async function serveJob<Job, Report>(
+  run: (job: Job, control: Control, report: (report: Report) => void) => Promise<void>,
+): Promise<void> {
+  const port = parentPort;
+  if (port === null) return;
+  const { job, control: buffer } = workerData as ThreadData<Job>;
+  const control = new Control(buffer);
+  const post = (message: Message<Report>) => port.postMessage(message);
+  try {
+    await run(job, control, (report) => post({ kind: 'report', report }));
+  } catch (thrown) {
+    control.stop();
+    const { code, message, hint, file, segment, offset } = asStrongroomError(thrown);
+    post({ kind: 'error', error: { code, message, hint, file, segment, offset } });
+  }
+}

@@ -1,0 +1,78 @@
+/** Where archive bytes come from. */
+import { closeSync, constants, fstatSync, openSync } from 'node:fs';
+import { asStrongroomError, StrongroomError } from '../errors.ts';
+import { readFully } from './files.ts';
+
+/** Random access to bytes that stay as they are. */
+export interface Source {
+  /** For messages. */
+  readonly name: string;
+  /** In bytes. */
+  readonly size: number;
+  /** Fills `buffer` from `offset` on; returns fewer bytes only at the end. */
+  readAt(buffer: Uint8Array, offset: number): number | Promise<number>;
+  close(): void;
+}
+
+/** A source that another thread can open for itself. */
+export type SourceLocation = { readonly kind: 'file'; readonly path: string };
+
+export function openSource(location: SourceLocation): Source {
+  return openFile(location.path);
+}
+
+function openFile(path: string): Source {
+  let fd: number;
+  try {
+    fd = openSync(path, constants.O_RDONLY);
+  } catch (error) {
+    throw asStrongroomError(error, path);
+  }
+  const stat = fstatSync(fd);
+  if (!stat.isFile()) {
+    closeSync(fd);
+    const what = stat.isDirectory() ? 'a directory' : 'not a regular file';
+    throw new StrongroomError('NOT_AN_ARCHIVE', `${path}: ${what}`, { file: path });
+  }
+  return {
+    name: path,
+    size: stat.size,
+    readAt: (buffer, offset) => readFully(fd, buffer, offset),
+    close: () => closeSync(fd),
+  };
+}
+
+/** Pieces of a forward-only source that were kept, at the offsets they had. */
+export function keptSource(
+  name: string,
+  size: number,
+  parts: readonly { readonly at: number; readonly bytes: Uint8Array }[],
+): Source {
+  return {
+    name,
+    size,
+    readAt(buffer, offset) {
+      const part = parts.find(({ at, bytes }) => offset >= at && offset < at + bytes.length);
+      if (part === undefined) return 0;
+      const from = part.bytes.subarray(offset - part.at, offset - part.at + buffer.length);
+      buffer.set(from);
+      return from.length;
+    },
+    close() {},
+  };
+}
+
+/**
+ * Exactly `length` bytes at `offset`.
+ * @throws StrongroomError TRUNCATED when the source ends before them.
+ */
+export async function readExactly(source: Source, offset: number, length: number) {
+  const bytes = new Uint8Array(length);
+  if (offset + length > source.size || (await source.readAt(bytes, offset)) < length) {
+    throw new StrongroomError('TRUNCATED', `${source.name}: ends before its content does`, {
+      file: source.name,
+      offset,
+    });
+  }
+  return bytes;
+}

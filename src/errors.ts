@@ -1,0 +1,170 @@
+/**
+ * Every way in which Strongroom refuses, in one table: a stable code, its exit
+ * status, and the next step that helps in most cases.
+ *
+ * Callers switch on `code`; people read `message` and `hint`.
+ */
+
+/** Exit statuses of the command. */
+export const exitStatus = {
+  ok: 0,
+  failure: 1,
+  usage: 2,
+  verification: 3,
+  noKey: 4,
+  interrupted: 130,
+} as const;
+
+const { failure, usage, verification, noKey, interrupted } = exitStatus;
+
+const codes = {
+  // How the command or function was called
+  USAGE: [usage],
+  NO_RECIPIENTS: [usage, 'name at least one recipient: -r CARD'],
+  NO_TRUST: [usage, 'name whom you trust: --signer CARD or --trust POLICY'],
+  SAME_FILE: [usage, 'choose another output'],
+  OUTPUT_EXISTS: [usage, 'choose another output, or move the old one away'],
+  OUTPUT_IS_TERMINAL: [usage, 'redirect it to a file or a pipe'],
+  NEEDS_RANDOM_ACCESS: [usage, 'save the archive to a file first'],
+
+  // Keys and people
+  PASSPHRASE_NEEDED: [usage, 'run it on a terminal, or use --passphrase-file or --passphrase-fd'],
+  PASSPHRASE_WRONG: [noKey, 'check the passphrase and that it belongs to this identity'],
+  IDENTITY_INVALID: [failure, 'give the file that keygen wrote'],
+  CARD_INVALID: [failure, 'ask its owner for a fresh copy'],
+  CARD_EXPIRED: [failure, 'ask its owner for a card that is valid now'],
+  POLICY_INVALID: [failure, 'see the trust policy section of docs/format.md'],
+  PEM_INVALID: [failure, 'give the PEM that "strongroom card export" or another tool wrote'],
+  KEY_INVALID: [failure, 'ask its owner for a fresh copy'],
+  SUITE_MISMATCH: [failure, 'use cards and identities of one suite'],
+  NO_KEY_FITS: [noKey, 'did you give the right --identity, and was it granted access?'],
+
+  // The archive, from front to back
+  NOT_AN_ARCHIVE: [verification, 'give the file that "strongroom seal" wrote'],
+  VERSION_UNSUPPORTED: [verification, 'update Strongroom'],
+  SUITE_UNKNOWN: [verification, 'update Strongroom'],
+  CORE_INVALID: [verification],
+  KEYRING_INVALID: [verification, 'fetch the archive again, or use a detached key ring'],
+  KEYRING_MISMATCH: [verification, 'the key ring is of another archive, or the core was altered'],
+  KEYRING_MAC: [verification],
+  KEYRING_UNTRUSTED: [
+    verification,
+    'trust the custodian who granted access, or fetch the key ring again',
+  ],
+  COMMIT_MISMATCH: [verification],
+  TRUNCATED: [verification, 'fetch the archive again'],
+  TRAILING_BYTES: [verification, 'fetch the archive again'],
+  FOOTER_INVALID: [verification, 'fetch the archive again'],
+  SEAL_INVALID: [verification],
+  SEAL_MISMATCH: [verification, 'the seal is of another archive, or the archive was altered'],
+  SEAL_UNTRUSTED: [verification, 'check who the author is with "strongroom inspect"'],
+  PAYLOAD_INVALID: [verification],
+  MANIFEST_INVALID: [verification],
+  TREE_INVALID: [verification],
+  SEGMENT_INVALID: [verification, 'fetch the archive again'],
+  ENTRY_UNSAFE: [verification],
+  TAR_INVALID: [verification],
+  TAR_MISMATCH: [verification],
+
+  // Files and the machine
+  NOT_FOUND: [failure],
+  NO_SUCH_ENTRY: [failure, 'list the files with "strongroom ls"'],
+  PERMISSION_DENIED: [failure],
+  DISK_FULL: [failure, 'free some space, or choose another output'],
+  SOURCE_CHANGED: [failure, 'seal again when nothing writes to it'],
+  SOURCE_UNSUPPORTED: [failure],
+  SYMLINK: [failure, 'use --follow-symlinks to seal what the links point to'],
+  IO: [failure],
+  INTERRUPTED: [interrupted],
+  INTERNAL: [failure, 'please report this, with the command that led to it'],
+} as const satisfies Record<string, readonly [status: number, hint?: string]>;
+
+/** A stable name for one way to fail. */
+export type ErrorCode = keyof typeof codes;
+
+/** Where an error was found; every part is optional. */
+export interface ErrorContext {
+  /** What to do next, instead of the code's usual hint. */
+  readonly hint?: string;
+  readonly file?: string;
+  readonly segment?: number;
+  /** In bytes, within `file`. */
+  readonly offset?: number;
+  readonly cause?: unknown;
+}
+
+export class StrongroomError extends Error {
+  override readonly name = 'StrongroomError';
+  readonly code: ErrorCode;
+  readonly hint: string | undefined;
+  readonly file: string | undefined;
+  readonly segment: number | undefined;
+  readonly offset: number | undefined;
+
+  constructor(code: ErrorCode, message: string, context: ErrorContext = {}) {
+    super(message, context.cause === undefined ? undefined : { cause: context.cause });
+    const [, hint] = codes[code] as readonly [number, string?];
+    this.code = code;
+    this.hint = context.hint ?? hint;
+    this.file = context.file;
+    this.segment = context.segment;
+    this.offset = context.offset;
+  }
+
+  /** The exit status that the command ends with. */
+  get exitStatus(): number {
+    return codes[this.code][0];
+  }
+}
+
+/** Whether `error` is a Strongroom error, of the given code if one is named. */
+export function isStrongroomError(error: unknown, code?: ErrorCode): error is StrongroomError {
+  return error instanceof StrongroomError && (code === undefined || error.code === code);
+}
+
+const systemErrors: Record<string, ErrorCode> = {
+  ENOENT: 'NOT_FOUND',
+  ENOTDIR: 'NOT_FOUND',
+  EACCES: 'PERMISSION_DENIED',
+  EPERM: 'PERMISSION_DENIED',
+  EROFS: 'PERMISSION_DENIED',
+  ENOSPC: 'DISK_FULL',
+  EDQUOT: 'DISK_FULL',
+  EFBIG: 'DISK_FULL',
+  EEXIST: 'OUTPUT_EXISTS',
+};
+
+const systemWords: Record<string, string> = {
+  ENOENT: 'no such file or directory',
+  ENOTDIR: 'a part of the path is not a directory',
+  EACCES: 'permission denied',
+  EPERM: 'operation not permitted',
+  EROFS: 'the file system is read-only',
+  ENOSPC: 'no space left on the device',
+  EDQUOT: 'the disk quota is used up',
+  EFBIG: 'the file would be larger than is allowed here',
+  EEXIST: 'it exists already',
+  EISDIR: 'it is a directory',
+  EMFILE: 'too many open files',
+  EPIPE: 'the reader went away',
+};
+
+/**
+ * Any thrown value as a StrongroomError: system errors get their code and plain
+ * words, anything unexpected becomes `INTERNAL` with the original as cause.
+ */
+export function asStrongroomError(error: unknown, file?: string): StrongroomError {
+  if (error instanceof StrongroomError) return error;
+  const system = error as NodeJS.ErrnoException;
+  if (error instanceof Error && typeof system.errno === 'number' && system.code) {
+    const path = file ?? system.path;
+    const words = systemWords[system.code] ?? system.code;
+    return new StrongroomError(
+      systemErrors[system.code] ?? 'IO',
+      path === undefined ? words : `${path}: ${words}`,
+      { cause: error, ...(path === undefined ? {} : { file: path }) },
+    );
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  return new StrongroomError('INTERNAL', message, { cause: error });
+}

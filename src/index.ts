@@ -1,0 +1,28 @@
+/**
+ * Strongroom: quantum-safe encryption of AI model weights.
+ *
+ * Operations work on whole archives; cards, identities and trust say who takes part.
+ * Every failure is a `StrongroomError` with a stable `code`.
+ */
+export type { DirectoryEntry, Entry, FileEntry } from './archive/entry.ts';
+export type { Access } from './archive/reader.ts';
+export type { Claims } from './archive/seal.ts';
+export type { SuiteName } from './crypto/suites.ts';
+export type { Progress, RunOptions } from './engine/pool.ts';
+export { type ErrorCode, isStrongroomError, StrongroomError } from './errors.ts';
+export { type Card, decodeCard, encodeCard } from './keys/card.ts';
+export {
+  createIdentity,
+  decodeIdentity,
+  encodeIdentity,
+  type Identity,
+  isProtected,
+  type Protection,
+} from './keys/identity.ts';
+export { exportPrivatePem, exportPublicPem, importPem } from './keys/pem.ts';
+export { type Role, readPolicy, type Trust, trustCards } from './keys/policy.ts';
+export { type InspectReport, inspect } from './operations/inspect.ts';
+export { type OpenOptions, type OpenReport, open } from './operations/open.ts';
+export { cat, list } from './operations/read.ts';
+export { type SealOptions, type SealReport, seal } from './operations/seal.ts';
+export { type VerifyOptions, type VerifyReport, verify } from './operations/verify.ts';

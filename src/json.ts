@@ -1,0 +1,53 @@
+/**
+ * Canonical JSON: RFC 8785, restricted to what docs/format.md allows. Every document
+ * of Strongroom is read and written here, so that one document has one spelling.
+ */
+import canonicalize from 'canonicalize';
+import type { z } from 'zod';
+import { equal, text, utf8 } from './bytes.ts';
+import { type ErrorCode, StrongroomError } from './errors.ts';
+
+/** The canonical bytes of a value made of objects, arrays, strings, booleans and integers. */
+export function encodeJson(value: unknown): Uint8Array<ArrayBuffer> {
+  const encoded = canonicalize(value);
+  if (encoded === undefined) throw new TypeError('not a JSON value');
+  return utf8(encoded);
+}
+
+/** How a document is called in errors, and which code refuses it. */
+export interface DocumentKind {
+  readonly what: string;
+  readonly code: ErrorCode;
+  readonly maxBytes: number;
+}
+
+/**
+ * Parses canonical JSON against a schema.
+ * @throws StrongroomError with `kind.code` unless the bytes are the canonical form of a
+ *   value that fits the schema.
+ */
+export function decodeJson<T>(bytes: Uint8Array, schema: z.ZodType<T>, kind: DocumentKind): T {
+  const refuse = (why: string, cause?: unknown) =>
+    new StrongroomError(kind.code, `${kind.what}: ${why}`, { cause });
+  if (bytes.length > kind.maxBytes) throw refuse(`longer than ${kind.maxBytes} bytes`);
+  let value: unknown;
+  try {
+    value = JSON.parse(text(bytes));
+  } catch (cause) {
+    throw refuse('not JSON', cause);
+  }
+  const parsed = schema.safeParse(value);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    throw refuse(`${issue?.path.join('.') || 'document'}: ${issue?.message ?? 'invalid'}`);
+  }
+  let canonical: Uint8Array;
+  try {
+    canonical = encodeJson(value);
+  } catch (cause) {
+    // Half a surrogate pair, or deeper than the stack
+    throw refuse('has no canonical form', cause);
+  }
+  if (!equal(canonical, bytes)) throw refuse('not in canonical form');
+  return parsed.data;
+}

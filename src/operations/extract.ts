@@ -1,0 +1,63 @@
+/** Extraction: files and directories from a verified manifest, staged until all of it holds. */
+import { chmodSync, closeSync, mkdirSync, openSync, utimesSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { type Entry, extractedMode, type FileEntry } from '../archive/entry.ts';
+import type { Extent } from '../archive/jobs/sinks.ts';
+import { parents } from '../archive/select.ts';
+import { syncDirectory } from '../engine/files.ts';
+
+/** Makes all directories and empty files below `root`; the rest are extents to be filled. */
+export function prepareTree(root: string, entries: readonly Entry[]): Extent[] {
+  const made = new Set<string>();
+  const ensure = (path: string) => {
+    if (made.has(path)) return;
+    mkdirSync(join(root, path), { recursive: true });
+    made.add(path);
+    for (const parent of parents(path)) made.add(parent);
+  };
+  const extents: Extent[] = [];
+  for (const entry of entries) {
+    if (entry.type === 'directory') {
+      ensure(entry.path);
+      continue;
+    }
+    const parent = dirname(entry.path);
+    if (parent !== '.') ensure(parent);
+    const extent = { ...place(root, entry), mode: extractedMode(entry) };
+    if (entry.size > 0) extents.push(extent);
+    else closeSync(openSync(extent.path, 'wx', extent.mode));
+  }
+  return extents;
+}
+
+const place = (root: string, { path, offset, size }: FileEntry) => ({
+  path: join(root, path),
+  offset,
+  size,
+});
+
+/** The segments that hold any of these extents, in order. */
+export function wantedSegments(extents: readonly Extent[], segmentBytes: number): Float64Array {
+  const wanted: number[] = [];
+  for (const { offset, size } of extents) {
+    const last = Math.floor((offset + size - 1) / segmentBytes);
+    let next = Math.max(Math.floor(offset / segmentBytes), (wanted.at(-1) ?? -1) + 1);
+    for (; next <= last; next++) wanted.push(next);
+  }
+  return Float64Array.from(wanted);
+}
+
+/** Sets times, and makes every directory durable, children before parents. */
+export function finishTree(root: string, entries: readonly Entry[]): void {
+  const directories = new Set<string>();
+  for (const entry of entries) {
+    for (const parent of parents(entry.path)) directories.add(parent);
+    if (entry.type === 'directory') directories.add(entry.path);
+    else utimesSync(join(root, entry.path), entry.mtime, entry.mtime);
+  }
+  for (const path of [...directories].sort().reverse()) syncDirectory(join(root, path));
+  for (const entry of [...entries].reverse()) {
+    if (entry.type === 'directory') utimesSync(join(root, entry.path), entry.mtime, entry.mtime);
+  }
+  chmodSync(root, 0o777 & ~process.umask());
+}

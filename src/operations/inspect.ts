@@ -1,0 +1,74 @@
+/** What an archive says of itself, read without any key and not verified. */
+import { readFront, readTrailer } from '../archive/reader.ts';
+import type { Claims } from '../archive/seal.ts';
+import { hex } from '../bytes.ts';
+import type { SuiteName } from '../crypto/suites.ts';
+import { using } from '../engine/files.ts';
+import { openSource } from '../engine/source.ts';
+
+export interface InspectReport {
+  readonly archive: string;
+  readonly version: 1;
+  readonly suite: SuiteName;
+  readonly contentRoot: string;
+  /** As the seal states it: whether to believe it is for `verify`. */
+  readonly author: { readonly name: string; readonly keys: readonly string[] };
+  readonly sealedAt: string;
+  readonly claims?: Claims;
+  readonly keyring: {
+    readonly epoch: number;
+    readonly createdAt: string;
+    readonly reason?: string;
+    /** Ids of the keys that signed it. */
+    readonly grantedBy: readonly string[];
+    /** KEM key ids; a hidden recipient has none. */
+    readonly recipients: readonly { readonly key?: string }[];
+  };
+  /** In bytes. */
+  readonly sizes: {
+    readonly archive: number;
+    readonly payload: number;
+    readonly segment: number;
+    readonly manifest: number;
+    readonly keyringSlot: number;
+  };
+  readonly segments: number;
+}
+
+/**
+ * Reads the public parts of the archive at `path`.
+ * @param keyring path of a detached key ring.
+ * @throws StrongroomError when the parts are not those of one archive.
+ */
+export function inspect(path: string, { keyring }: { readonly keyring?: string | undefined } = {}) {
+  return using(openSource({ kind: 'file', path }), async (source): Promise<InspectReport> => {
+    const { core, ring } = await readFront(source, keyring);
+    const { footer, seal, payload } = await readTrailer(source, core);
+    const { author, claims, time } = seal.predicate;
+    const { epoch, created, reason, recipients } = ring.document.signed;
+    return {
+      archive: hex(core.archiveId),
+      version: 1,
+      suite: core.suite.name,
+      contentRoot: hex(seal.contentRoot),
+      author: { name: author.name, keys: author.keys },
+      sealedAt: time,
+      ...(claims === undefined ? {} : { claims }),
+      keyring: {
+        epoch,
+        createdAt: created,
+        ...(reason === undefined ? {} : { reason }),
+        grantedBy: ring.document.signatures.map(({ keyid }) => keyid),
+        recipients: recipients.map(({ key }) => (key === undefined ? {} : { key })),
+      },
+      sizes: {
+        archive: footer.archiveBytes,
+        payload: payload.length,
+        segment: payload.segmentBytes,
+        manifest: footer.manifestBytes,
+        keyringSlot: core.slotBytes,
+      },
+      segments: payload.segments,
+    };
+  });
+}

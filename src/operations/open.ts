@@ -1,0 +1,213 @@
+/** Opening: an archive becomes the directory or the tar that was sealed. */
+import { type Core, coreBytes, decodeCore, payloadOffset } from '../archive/core.ts';
+import type { Entry } from '../archive/entry.ts';
+import { footerBytes } from '../archive/footer.ts';
+import { LeafCollector } from '../archive/jobs/leaves.ts';
+import { pipeName } from '../archive/jobs/pipe.ts';
+import { maxManifestBytes } from '../archive/manifest.ts';
+import {
+  type Access,
+  readFront,
+  type Unlocked,
+  unlock,
+  unlockFront,
+  unlockTrailer,
+} from '../archive/reader.ts';
+import { maxSealBytes } from '../archive/seal.ts';
+import { selectEntries } from '../archive/select.ts';
+import { assertSameEntries, assertTarFits } from '../archive/tarfit.ts';
+import { runParallel, runPipe } from '../archive/worker.ts';
+import { concat, equal, hex, wipe } from '../bytes.ts';
+import { ciphertextBytes, floeHeaderBytes, startDecryption } from '../crypto/floe.ts';
+import { readPipe, using } from '../engine/files.ts';
+import { createDirectory } from '../engine/output.ts';
+import type { RunOptions } from '../engine/pool.ts';
+import { keptSource, openSource, type SourceLocation } from '../engine/source.ts';
+import { buildTree, tilesBytes } from '../engine/tree.ts';
+import { StrongroomError } from '../errors.ts';
+import { finishTree, prepareTree, wantedSegments } from './extract.ts';
+
+export interface OpenOptions extends Access, RunOptions {
+  /** Path of the directory to be, or `-` for the tar on standard output. */
+  readonly output: string;
+  /** Globs: only the files and directories that match one of them. */
+  readonly only?: readonly string[] | undefined;
+}
+
+export interface OpenReport {
+  readonly output: string;
+  readonly archive: string;
+  readonly contentRoot: string;
+  readonly author: { readonly name: string; readonly fingerprint: string };
+  readonly sealedAt: string;
+  readonly epoch: number;
+  readonly files: number;
+  /** Bytes of all files that were opened. */
+  readonly bytes: number;
+}
+
+/**
+ * Opens the archive at `path`, or on standard input (`-`). Every byte is verified before
+ * it is released; a directory appears under its name whole or not at all.
+ * @throws StrongroomError of any code that `docs/format.md`, "How to read", leads to.
+ */
+export async function open(path: string, options: OpenOptions): Promise<OpenReport> {
+  const { output } = options;
+  if (output === '-') {
+    if (path === '-') {
+      const message =
+        'a tar on standard output cannot be verified before it is released from a pipe';
+      throw new StrongroomError('NEEDS_RANDOM_ACCESS', message, {
+        hint: 'open into a directory with -o DIR, or save the archive to a file first',
+      });
+    }
+    if (options.only !== undefined) {
+      throw new StrongroomError(
+        'USAGE',
+        'a tar on standard output holds all files: --only does not go with it',
+      );
+    }
+    if (process.stdout.isTTY) {
+      throw new StrongroomError(
+        'OUTPUT_IS_TERMINAL',
+        'a tar is binary, and standard output is a terminal',
+      );
+    }
+  }
+  return path === '-' ? openPipe(options) : openFile({ kind: 'file', path }, options);
+}
+
+function openFile(location: SourceLocation, options: OpenOptions): Promise<OpenReport> {
+  return using(openSource(location), async (source) => {
+    const archive = await unlock(source, options);
+    const { trailer, floe, manifest } = archive;
+    const job = { kind: 'open', source: location, ...trailer, floe } as const;
+    try {
+      if (options.output === '-') {
+        await assertTarFits(source, archive);
+        await runParallel({ ...job, extents: undefined, wanted: undefined }, options);
+        return report(archive, manifest.entries, options);
+      }
+      const { only } = options;
+      const entries = selectEntries(manifest.entries, only);
+      const stage = createDirectory(options.output);
+      try {
+        // What comes out must be what any tar reader would make of the payload.
+        if (only === undefined) await assertTarFits(source, archive);
+        const extents = prepareTree(stage.path, entries);
+        const wanted = wantedSegments(extents, archive.core.segmentBytes);
+        await runParallel({ ...job, extents, wanted }, options);
+        finishTree(stage.path, entries);
+        stage.commit();
+      } finally {
+        stage.discard();
+      }
+      return report(archive, entries, options);
+    } finally {
+      archive.wipe();
+    }
+  });
+}
+
+/**
+ * Opens an archive that passes by once. The trailer comes last, so everything is staged,
+ * and only when the seal, the tree and the manifest hold does it get its name.
+ */
+async function openPipe(options: OpenOptions): Promise<OpenReport> {
+  const bytes = readFrontBytes();
+  const front = await readFront(kept([{ at: 0, bytes }]), options.keyring);
+  const { core } = front;
+  const { segmentBytes, suite } = core;
+  const at = payloadOffset(core);
+  const { keys, grantedBy } = unlockFront(front, options, pipeName);
+  const stage = createDirectory(options.output);
+  try {
+    const floe = startDecryption(keys.payload, core.hash, bytes.subarray(at), segmentBytes);
+    const leaves = new LeafCollector(suite.hash.bytes);
+    const payload = { suite: suite.name, at, segmentBytes };
+    const job = {
+      kind: 'open-pipe',
+      payload,
+      floe,
+      directory: stage.path,
+      only: options.only,
+    } as const;
+    const held = await runPipe(job, options, (batch) => leaves.add(batch)).finally(() =>
+      wipe(floe.messageKey),
+    );
+    const trailerAt = at + ciphertextBytes(held.length, segmentBytes);
+    const rest = readTrailerBytes(core, held.segments);
+    const source = kept([
+      { at: 0, bytes },
+      { at: trailerAt, bytes: rest },
+    ]);
+    const { author, trailer, manifest } = await unlockTrailer(source, front, keys, options.trust);
+    const { root } = buildTree(suite.hash, leaves.hashes);
+    if (trailer.payload.length !== held.length || !equal(root, trailer.seal.contentRoot)) {
+      const message = `${pipeName}: the payload is not the one that was sealed`;
+      throw new StrongroomError('SEGMENT_INVALID', message, { file: pipeName });
+    }
+    assertSameEntries(held.entries, manifest.entries, pipeName);
+    const entries = selectEntries(manifest.entries, options.only);
+    finishTree(stage.path, entries);
+    stage.commit();
+    return report({ ...front, grantedBy, author, trailer, manifest }, entries, options);
+  } finally {
+    keys.wipe();
+    stage.discard();
+  }
+}
+
+/** What was kept of a pipe, at the offsets that it had. */
+const kept = (parts: readonly { readonly at: number; readonly bytes: Uint8Array }[]) => {
+  const last = parts.at(-1);
+  return keptSource(pipeName, (last?.at ?? 0) + (last?.bytes.length ?? 0), parts);
+};
+
+/** Core, slots and FLOE header, or what there is of them. */
+function readFrontBytes(): Uint8Array {
+  const head = new Uint8Array(coreBytes);
+  const core = decodeCore(head.subarray(0, readPipe(process.stdin.fd, head)), pipeName);
+  const rest = new Uint8Array(2 * core.slotBytes + floeHeaderBytes);
+  return concat(head, rest.subarray(0, readPipe(process.stdin.fd, rest)));
+}
+
+/** Everything behind the payload, as long as it can be at most. */
+function readTrailerBytes({ segmentBytes, suite }: Core, segments: number): Uint8Array {
+  const most =
+    ciphertextBytes(maxManifestBytes, segmentBytes) +
+    tilesBytes(segments, suite.hash) +
+    maxSealBytes +
+    footerBytes;
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  for (;;) {
+    const part = new Uint8Array(2 ** 20);
+    const filled = readPipe(process.stdin.fd, part);
+    parts.push(part.subarray(0, filled));
+    length += filled;
+    if (filled < part.length) return concat(...parts);
+    if (length <= most) continue;
+    throw new StrongroomError('TRAILING_BYTES', `${pipeName}: goes on after its end`, {
+      file: pipeName,
+    });
+  }
+}
+
+function report(
+  { core, ring, trailer, author }: Omit<Unlocked, 'floe' | 'wipe'>,
+  entries: readonly Entry[],
+  { output }: OpenOptions,
+): OpenReport {
+  const files = entries.filter((entry) => entry.type === 'file');
+  return {
+    output,
+    archive: hex(core.archiveId),
+    contentRoot: hex(trailer.seal.contentRoot),
+    author: { name: author.name, fingerprint: author.fingerprint },
+    sealedAt: trailer.seal.predicate.time,
+    epoch: ring.document.signed.epoch,
+    files: files.length,
+    bytes: files.reduce((sum, { size }) => sum + size, 0),
+  };
+}

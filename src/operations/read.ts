@@ -1,0 +1,61 @@
+/** Reading some of an archive: its list of files, and the bytes of one. */
+import type { Entry } from '../archive/entry.ts';
+import { printable } from '../archive/paths.ts';
+import { type Access, unlock } from '../archive/reader.ts';
+import { PlaintextReader, SegmentReader } from '../archive/segments.ts';
+import { using } from '../engine/files.ts';
+import { openSource } from '../engine/source.ts';
+import { StrongroomError } from '../errors.ts';
+
+/**
+ * The files and directories in the archive at `path`, in its order. No segment is read.
+ * @throws StrongroomError of any code that docs/format.md, "How to read", leads to.
+ */
+export function list(path: string, access: Access): Promise<readonly Entry[]> {
+  return using(openSource({ kind: 'file', path }), async (source) => {
+    const archive = await unlock(source, access);
+    archive.wipe();
+    return archive.manifest.entries;
+  });
+}
+
+const chunkBytes = 2 ** 20;
+
+/**
+ * Gives the bytes of `file` to `write`, in order and each verified before; the chunks are
+ * valid during the call. Only the segments that hold the file are read.
+ * @throws StrongroomError NO_SUCH_ENTRY, and as `list`.
+ */
+export function cat(
+  path: string,
+  file: string,
+  access: Access,
+  write: (chunk: Uint8Array) => void | Promise<void>,
+): Promise<void> {
+  return using(openSource({ kind: 'file', path }), async (source) => {
+    const archive = await unlock(source, access);
+    try {
+      const entry = archive.manifest.entries.find((candidate) => candidate.path === file);
+      if (entry === undefined || entry.type !== 'file') {
+        const what = entry === undefined ? 'is not in it' : 'is a directory';
+        throw new StrongroomError('NO_SUCH_ENTRY', `${path}: ${printable(file)} ${what}`);
+      }
+      const { payload, tree } = archive.trailer;
+      const segments = await SegmentReader.open(source, payload, tree);
+      const reader = new PlaintextReader(payload, segments, archive.floe, 1);
+      const chunk = new Uint8Array(Math.min(chunkBytes, entry.size));
+      try {
+        for (let at = 0; at < entry.size; at += chunk.length) {
+          const part = chunk.subarray(0, Math.min(chunk.length, entry.size - at));
+          await reader.readAt(part, entry.offset + at);
+          await write(part);
+        }
+      } finally {
+        chunk.fill(0);
+        reader.close();
+      }
+    } finally {
+      archive.wipe();
+    }
+  });
+}

@@ -1,0 +1,281 @@
+/** Sealing: a directory, a file or a tar becomes one archive. */
+import { randomBytes } from 'node:crypto';
+import { closeSync, openSync, realpathSync, statSync } from 'node:fs';
+import { basename, dirname, join, resolve, sep } from 'node:path';
+import { type Core, createCore, limits, payloadOffset, slotOffsets } from '../archive/core.ts';
+import type { Entry } from '../archive/entry.ts';
+import { deriveArchiveKeys, fileKeyBytes } from '../archive/filekey.ts';
+import { encodeFooter, layFooter } from '../archive/footer.ts';
+import { LeafCollector } from '../archive/jobs/leaves.ts';
+import { createKeyring, keyringBytes, maxRecipients } from '../archive/keyring.ts';
+import { sealManifest } from '../archive/manifest.ts';
+import { type Plan, planSource } from '../archive/plan.ts';
+import { type Claims, createSeal, maxClaimsBytes } from '../archive/seal.ts';
+import { encodeSlot, slotHeadBytes } from '../archive/slots.ts';
+import { runParallel, runPipe } from '../archive/worker.ts';
+import { hex, wipe } from '../bytes.ts';
+import {
+  type FloeState,
+  floeHeaderBytes,
+  segmentCount,
+  segmentOverhead,
+  startEncryption,
+} from '../crypto/floe.ts';
+import type { SuiteName } from '../crypto/suites.ts';
+import { exists, writeFully, writePipe } from '../engine/files.ts';
+import { createFile } from '../engine/output.ts';
+import type { RunOptions } from '../engine/pool.ts';
+import { buildTree } from '../engine/tree.ts';
+import { StrongroomError } from '../errors.ts';
+import { encodeJson } from '../json.ts';
+import { assertSealable, type Card } from '../keys/card.ts';
+import type { Identity } from '../keys/identity.ts';
+import { timeOf } from '../keys/signed.ts';
+
+export interface SealOptions extends RunOptions {
+  /** Path of the archive to be, or `-` for standard output. */
+  readonly output: string;
+  /** Who can open it: at least one, all of the signer's suite. */
+  readonly recipients: readonly Card[];
+  /** The author, whose suite the archive gets. */
+  readonly signer: Identity;
+  /** Seal what symbolic links point to; by default a link is refused. */
+  readonly followSymlinks?: boolean | undefined;
+  /** Leave out of the key ring which stanza is whose. */
+  readonly hideRecipients?: boolean | undefined;
+  /** The author's own statements, shown by `inspect`: at most 64 KiB of JSON without fractions. */
+  readonly claims?: Claims | undefined;
+  /** Plaintext bytes of a segment: a power of two from 4 KiB to 16 MiB; 1 MiB by default. */
+  readonly segmentBytes?: number | undefined;
+}
+
+export interface SealReport {
+  readonly output: string;
+  readonly suite: SuiteName;
+  /** Hex, 32 bytes. */
+  readonly archive: string;
+  /** Hex: what the seal states, and what names this content for good. */
+  readonly contentRoot: string;
+  readonly files: number;
+  /** Bytes of the tar inside, and of the whole archive. */
+  readonly payloadBytes: number;
+  readonly archiveBytes: number;
+  readonly recipients: number;
+}
+
+/**
+ * Seals `source`: the path of a directory, of a file, of a tar (kept byte for byte), or
+ * `-` for a tar on standard input. The output appears under its name whole or not at all.
+ * @throws StrongroomError USAGE, NO_RECIPIENTS, SUITE_MISMATCH, CARD_EXPIRED, OUTPUT_EXISTS,
+ *   SAME_FILE, NOT_FOUND, SYMLINK, SOURCE_UNSUPPORTED, SOURCE_CHANGED, ENTRY_UNSAFE,
+ *   TAR_INVALID, DISK_FULL, PERMISSION_DENIED, INTERRUPTED.
+ */
+export async function seal(source: string, options: SealOptions): Promise<SealReport> {
+  const { signer, recipients } = options;
+  const { suite } = signer.card;
+  assertFit(options);
+  if (source !== '-' && options.output !== '-') assertApart(source, options.output);
+  const plan =
+    source === '-'
+      ? undefined
+      : await planSource(source, { followSymlinks: options.followSymlinks ?? false });
+
+  const core = createCore({
+    suite,
+    segmentBytes: options.segmentBytes ?? limits.segmentBytes.usual,
+    slotBytes: slotBytesFor(keyringBytes(suite, recipients.length)),
+    authors: signer.card.signing.map(({ id }) => id),
+  });
+  const fileKey = new Uint8Array(randomBytes(fileKeyBytes));
+  const keys = deriveArchiveKeys(fileKey, core);
+  const { header, state } = startEncryption(keys.payload, core.hash, core.segmentBytes);
+  const output = openOutput(options.output);
+  try {
+    const hideRecipients = options.hideRecipients ?? false;
+    const ring = createKeyring({ core, keys, fileKey, recipients, hideRecipients, signer });
+    output.write(core.bytes, 0);
+    const [a, b] = slotOffsets(core);
+    output.write(encodeSlot(ring.bytes, core.slotBytes), a);
+    output.write(new Uint8Array(core.slotBytes), b);
+    output.write(header, payloadOffset(core));
+
+    const payload = await sealPayload(core, state, plan, output.path, options);
+    const manifest = sealManifest({ entries: payload.entries, length: payload.length }, core, keys);
+    const tree = buildTree(suite.hash, payload.leaves);
+    const statement = createSeal({
+      core,
+      signer,
+      claims: options.claims,
+      commit: keys.commit,
+      floeHeader: header,
+      manifest,
+      payload: { length: payload.length, segments: payload.segments },
+      contentRoot: tree.root,
+    });
+
+    const footer = layFooter(payload.end, {
+      manifest: manifest.length,
+      tiles: tree.levels.reduce((sum, level) => sum + level.length, 0),
+      seal: statement.bytes.length,
+    });
+    output.write(manifest, footer.manifestAt);
+    let at = footer.tilesAt;
+    for (const level of tree.levels) {
+      output.write(level, at);
+      at += level.length;
+    }
+    output.write(statement.bytes, footer.sealAt);
+    output.write(encodeFooter(footer, core), footer.sealAt + footer.sealBytes);
+    output.commit();
+    return {
+      output: options.output,
+      suite: suite.name,
+      archive: hex(core.archiveId),
+      contentRoot: hex(tree.root),
+      files: payload.entries.filter(({ type }) => type === 'file').length,
+      payloadBytes: payload.length,
+      archiveBytes: footer.archiveBytes,
+      recipients: recipients.length,
+    };
+  } finally {
+    keys.wipe();
+    wipe(fileKey, state.messageKey);
+    output.discard();
+  }
+}
+
+function assertFit({ recipients, signer, claims, segmentBytes }: SealOptions): void {
+  const now = timeOf();
+  assertSealable(signer.card, signer.card.suite, now);
+  if (recipients.length === 0) throw new StrongroomError('NO_RECIPIENTS', 'nobody could open it');
+  if (recipients.length > maxRecipients) {
+    throw new StrongroomError('USAGE', `more than ${maxRecipients} recipients`);
+  }
+  const ids = new Set<string>();
+  for (const card of recipients) {
+    assertSealable(card, signer.card.suite, now);
+    if (ids.has(card.kem.id)) {
+      throw new StrongroomError('USAGE', `the card of ${card.name} is named twice`);
+    }
+    ids.add(card.kem.id);
+  }
+  if (claims !== undefined && encodeJson(claims).length > maxClaimsBytes) {
+    throw new StrongroomError('USAGE', `the claims are longer than ${maxClaimsBytes} bytes`);
+  }
+  const { least, most } = limits.segmentBytes;
+  if (segmentBytes === undefined) return;
+  if (!Number.isInteger(Math.log2(segmentBytes)) || segmentBytes < least || segmentBytes > most) {
+    throw new StrongroomError(
+      'USAGE',
+      `a segment is a power of two from ${least} to ${most} bytes`,
+    );
+  }
+}
+
+/** Refuses an output that is, or lies within, what is to be sealed. */
+function assertApart(source: string, output: string): void {
+  const directory = dirname(resolve(output));
+  if (!exists(source) || !exists(directory)) return;
+  const from = realpathSync(source);
+  const to = join(realpathSync(directory), basename(output));
+  const within =
+    statSync(from).isDirectory() && to.startsWith(from.endsWith(sep) ? from : from + sep);
+  const same = exists(output) && realpathSync(output) === from;
+  if (!same && !within) return;
+  const what = same ? 'input and output are the same file' : 'the output lies in what is sealed';
+  throw new StrongroomError('SAME_FILE', `${output}: ${what}`, { file: output });
+}
+
+/** Room for four times the recipients of today. */
+function slotBytesFor(ringBytes: number): number {
+  const { usual, most } = limits.slotBytes;
+  const wanted = 2 ** Math.ceil(Math.log2(4 * (slotHeadBytes + ringBytes)));
+  return Math.min(Math.max(usual, wanted), most);
+}
+
+interface ArchiveOutput {
+  /** For threads to open; absent for standard output. */
+  readonly path: string | undefined;
+  /** Writes come in order of their offsets, with the payload's segments between. */
+  write(bytes: Uint8Array, offset: number): void;
+  commit(): void;
+  discard(): void;
+}
+
+function openOutput(path: string): ArchiveOutput {
+  if (path === '-') {
+    if (process.stdout.isTTY) {
+      throw new StrongroomError(
+        'OUTPUT_IS_TERMINAL',
+        'an archive is binary, and standard output is a terminal',
+      );
+    }
+    return {
+      path: undefined,
+      write: (bytes) => writePipe(process.stdout.fd, bytes),
+      commit() {},
+      discard() {},
+    };
+  }
+  const file = createFile(path);
+  const fd = openSync(file.path, 'r+');
+  let open = true;
+  const close = () => {
+    if (open) closeSync(fd);
+    open = false;
+  };
+  return {
+    path: file.path,
+    write: (bytes, offset) => writeFully(fd, bytes, offset),
+    commit() {
+      close();
+      file.commit();
+    },
+    discard() {
+      close();
+      file.discard();
+    },
+  };
+}
+
+interface SealedPayload {
+  readonly entries: readonly Entry[];
+  readonly length: number;
+  readonly segments: number;
+  /** Every leaf hash in order. */
+  readonly leaves: Uint8Array;
+  /** Where the payload ends in the archive. */
+  readonly end: number;
+}
+
+async function sealPayload(
+  core: Core,
+  floe: FloeState,
+  plan: Plan | undefined,
+  output: string | undefined,
+  options: RunOptions,
+): Promise<SealedPayload> {
+  const at = payloadOffset(core);
+  const { segmentBytes, suite } = core;
+  const place = { suite: suite.name, at, segmentBytes };
+  const ended = (leaves: LeafCollector, length: number, segments: number) => {
+    if (leaves.count !== segments) throw new Error('a segment was not sealed');
+    const end = at + floeHeaderBytes + length + segments * segmentOverhead;
+    return { length, segments, leaves: leaves.hashes, end };
+  };
+  if (plan === undefined) {
+    const leaves = new LeafCollector(suite.hash.bytes);
+    const job = { kind: 'seal-pipe', payload: place, floe, output } as const;
+    const { entries, length, segments } = await runPipe(job, options, (report) =>
+      leaves.add(report),
+    );
+    return { entries, ...ended(leaves, length, segments) };
+  }
+  const { length } = plan.pieces;
+  const segments = segmentCount(length, segmentBytes);
+  const leaves = new LeafCollector(suite.hash.bytes, segments);
+  const payload = { ...place, length, segments };
+  const job = { kind: 'seal', payload, floe, pieces: plan.pieces, output } as const;
+  await runParallel(job, options, (report) => leaves.add(report));
+  return { entries: plan.entries, ...ended(leaves, length, segments) };
+}

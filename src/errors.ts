@@ -32,6 +32,7 @@ const codes = {
   PASSPHRASE_WRONG: [noKey, 'check the passphrase and that it belongs to this identity'],
   IDENTITY_INVALID: [failure, 'give the file that keygen wrote'],
   CARD_INVALID: [failure, 'ask its owner for a fresh copy'],
+  FINGERPRINT_MISMATCH: [verification, 'do not use this card: ask its owner for it once more'],
   CARD_EXPIRED: [failure, 'ask its owner for a card that is valid now'],
   POLICY_INVALID: [failure, 'see the trust policy section of docs/format.md'],
   PEM_INVALID: [failure, 'give the PEM that "strongroom card export" or another tool wrote'],
@@ -75,6 +76,7 @@ const codes = {
   SOURCE_UNSUPPORTED: [failure],
   SYMLINK: [failure, 'use --follow-symlinks to seal what the links point to'],
   IO: [failure],
+  PIPE_CLOSED: [failure],
   INTERRUPTED: [interrupted],
   INTERNAL: [failure, 'please report this, with the command that led to it'],
 } as const satisfies Record<string, readonly [status: number, hint?: string]>;
@@ -132,6 +134,7 @@ const systemErrors: Record<string, ErrorCode> = {
   EDQUOT: 'DISK_FULL',
   EFBIG: 'DISK_FULL',
   EEXIST: 'OUTPUT_EXISTS',
+  EPIPE: 'PIPE_CLOSED',
 };
 
 const systemWords: Record<string, string> = {
@@ -145,6 +148,7 @@ const systemWords: Record<string, string> = {
   EFBIG: 'the file would be larger than is allowed here',
   EEXIST: 'it exists already',
   EISDIR: 'it is a directory',
+  EBADF: 'it is not open',
   EMFILE: 'too many open files',
   EPIPE: 'the reader went away',
 };

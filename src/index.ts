@@ -10,7 +10,7 @@ export type { Claims } from './archive/seal.ts';
 export type { SuiteName } from './crypto/suites.ts';
 export type { Progress, RunOptions } from './engine/pool.ts';
 export { type ErrorCode, isStrongroomError, StrongroomError } from './errors.ts';
-export { type Card, decodeCard, encodeCard } from './keys/card.ts';
+export { type Card, decodeCard, encodeCard, isValidAt } from './keys/card.ts';
 export {
   createIdentity,
   decodeIdentity,
@@ -19,9 +19,18 @@ export {
   isProtected,
   type Protection,
 } from './keys/identity.ts';
+export { normalizePassphrase, passphraseFromFd, passphraseFromFile } from './keys/passphrase.ts';
 export { exportPrivatePem, exportPublicPem, importPem } from './keys/pem.ts';
 export { type Role, readPolicy, type Trust, trustCards } from './keys/policy.ts';
 export { type InspectReport, inspect } from './operations/inspect.ts';
+export {
+  type IdentityFile,
+  type NewFile,
+  readCard,
+  readIdentity,
+  readSmallFile,
+  writeNew,
+} from './operations/keyfiles.ts';
 export { type OpenOptions, type OpenReport, open } from './operations/open.ts';
 export { cat, list } from './operations/read.ts';
 export { type SealOptions, type SealReport, seal } from './operations/seal.ts';

@@ -14,6 +14,14 @@ export function encodeJson(value: unknown): Uint8Array<ArrayBuffer> {
   return utf8(encoded);
 }
 
+const maxDepth = 64;
+
+/** Whether objects and arrays nest no deeper than `levels`. */
+function isWithinDepth(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return true;
+  return levels > 0 && Object.values(value).every((member) => isWithinDepth(member, levels - 1));
+}
+
 /** How a document is called in errors, and which code refuses it. */
 export interface DocumentKind {
   readonly what: string;
@@ -36,6 +44,7 @@ export function decodeJson<T>(bytes: Uint8Array, schema: z.ZodType<T>, kind: Doc
   } catch (cause) {
     throw refuse('not JSON', cause);
   }
+  if (!isWithinDepth(value, maxDepth)) throw refuse(`nested deeper than ${maxDepth} levels`);
   const parsed = schema.safeParse(value);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
@@ -45,7 +54,7 @@ export function decodeJson<T>(bytes: Uint8Array, schema: z.ZodType<T>, kind: Doc
   try {
     canonical = encodeJson(value);
   } catch (cause) {
-    // Half a surrogate pair, or deeper than the stack
+    // Half a surrogate pair
     throw refuse('has no canonical form', cause);
   }
   if (!equal(canonical, bytes)) throw refuse('not in canonical form');

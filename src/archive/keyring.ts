@@ -230,13 +230,16 @@ export function unlockKeyring(
 }
 
 /**
- * Step 6: whoever wrote the ring, if the reader trusts them to.
+ * Step 6: whoever wrote the ring: the archive's author if trusted as one, or a trusted custodian.
  * @throws StrongroomError KEYRING_UNTRUSTED.
  */
-export function trustKeyring(ring: Keyring, trust: Trust, name: string): Card {
+export function trustKeyring(ring: Keyring, core: Core, trust: Trust, name: string): Card {
   const { signatures, signed } = ring.document;
   const ids = signatures.map(({ keyid }) => keyid);
-  const card = trustedCard(trust, 'author', ids) ?? trustedCard(trust, 'custodian', ids);
+  const byAuthor = ids.join() === core.authors.join();
+  const card =
+    (byAuthor ? trustedCard(trust, 'author', ids) : undefined) ??
+    trustedCard(trust, 'custodian', ids);
   const untrusted = (what: string) =>
     new StrongroomError('KEYRING_UNTRUSTED', `${name}: ${what}`, { file: name });
   if (card === undefined) throw untrusted('access was granted by someone who is not trusted');

@@ -80,36 +80,52 @@ export function assertNoCollisions(entries: Iterable<Pick<Entry, 'type' | 'path'
  * `model/b`, which would share a directory on some disks, do not pass.
  */
 export function collisionCheck(): (entry: Pick<Entry, 'type' | 'path'>) => void {
-  const seen = new Map<string, { path: string; kind: Entry['type'] | 'implied' }>();
+  const root: Place = { name: '', kind: 'implied' };
 
   return ({ type, path }) => {
-    const folded = fold(path);
-    const same = seen.get(folded);
-    if (same === undefined) seen.set(folded, { path, kind: type });
-    else if (same.path !== path) throw collision(path, same.path);
-    else if (same.kind !== 'implied') throw unsafe(path, 'it is there twice');
-    else if (type === 'file') throw unsafe(path, 'a file, but other entries lie below it');
-    else same.kind = type;
-
-    // Folding keeps slashes, so that parents match from the right; once a parent is known
-    // in this spelling, so are its own parents.
-    let parent = path.lastIndexOf('/');
-    let foldedParent = folded.lastIndexOf('/');
-    while (parent > 0) {
-      const parentPath = path.slice(0, parent);
-      const known = seen.get(folded.slice(0, foldedParent));
-      if (known?.kind === 'file') throw unsafe(path, `${printable(known.path)} is a file`);
-      if (known !== undefined && known.path !== parentPath) throw collision(parentPath, known.path);
-      if (known !== undefined) return;
-      seen.set(folded.slice(0, foldedParent), { path: parentPath, kind: 'implied' });
-      parent = path.lastIndexOf('/', parent - 1);
-      foldedParent = folded.lastIndexOf('/', foldedParent - 1);
+    const names = path.split('/');
+    const folded = fold(path).split('/');
+    let place = root;
+    for (const [depth, name] of names.entries()) {
+      const kind = depth === names.length - 1 ? type : 'implied';
+      const key = folded[depth] ?? '';
+      let next = place.below?.get(key);
+      if (next === undefined) {
+        next = { name, kind };
+        place.below ??= new Map();
+        place.below.set(key, next);
+      } else meet(next, kind, names, depth);
+      place = next;
     }
   };
 }
 
-const collision = (path: string, other: string): StrongroomError =>
-  unsafe(path, `on some file systems the same as ${printable(other)}`);
+/**
+ * What stands at a path: an entry, or a directory that entries below it imply. Kept as a tree,
+ * since a table of whole paths would grow with the square of a hostile path's depth.
+ */
+interface Place {
+  readonly name: string;
+  kind: Entry['type'] | 'implied';
+  /** By the folded name. */
+  below?: Map<string, Place>;
+}
+
+/** Lets the path of `names` end at a place that others use, or pass through it. */
+function meet(place: Place, kind: Place['kind'], names: readonly string[], depth: number): void {
+  const upTo = (last: string | undefined) => [...names.slice(0, depth), last].join('/');
+  const name = names[depth];
+  if (place.name !== name) {
+    throw unsafe(upTo(name), `on some file systems the same as ${printable(upTo(place.name))}`);
+  }
+  if (kind === 'implied') {
+    if (place.kind === 'file') throw unsafe(names.join('/'), `${printable(upTo(name))} is a file`);
+    return;
+  }
+  if (place.kind !== 'implied') throw unsafe(upTo(name), 'it is there twice');
+  if (kind === 'file') throw unsafe(upTo(name), 'a file, but other entries lie below it');
+  place.kind = kind;
+}
 
 /**
  * The form in which paths are compared: coarser than what any file system does to names.

@@ -183,7 +183,7 @@ export function unlockFront(
   const { fileKey, keys } = unlockKeyring(front.ring, front.core, access.identity, name);
   wipe(fileKey);
   try {
-    return { keys, grantedBy: trustKeyring(front.ring, access.trust, name) };
+    return { keys, grantedBy: trustKeyring(front.ring, front.core, access.trust, name) };
   } catch (error) {
     keys.wipe();
     throw error;

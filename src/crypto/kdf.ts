@@ -1,11 +1,12 @@
 /** Key derivation: HKDF (RFC 5869), HMAC (RFC 2104), and `D` of docs/format.md. */
 import { createHmac, hkdfSync } from 'node:crypto';
 import { concat, utf8, wipe } from '../bytes.ts';
+import { StrongroomError } from '../errors.ts';
 
 export type KdfHash = 'sha256' | 'sha384';
 
 /** HMAC over the parts one after the other. */
-export function hmac(hash: KdfHash, key: Uint8Array, ...parts: readonly Uint8Array[]): Uint8Array {
+function hmac(hash: KdfHash, key: Uint8Array, ...parts: readonly Uint8Array[]): Uint8Array {
   const mac = createHmac(hash, key);
   for (const part of parts) mac.update(part);
   return new Uint8Array(mac.digest());
@@ -19,7 +20,7 @@ export const hmacSha384 = (key: Uint8Array, message: Uint8Array): Uint8Array =>
 export const hkdfExtract = (hash: KdfHash, salt: Uint8Array, ikm: Uint8Array): Uint8Array =>
   hmac(hash, salt, ikm);
 
-/** HKDF-Expand of a key that is already pseudorandom to `bytes` bytes. */
+/** HKDF-Expand of a key that is already pseudorandom to `bytes` bytes, at most 255 hashes. */
 export function hkdfExpand(
   hash: KdfHash,
   key: Uint8Array,
@@ -29,7 +30,7 @@ export function hkdfExpand(
   const out = new Uint8Array(bytes);
   let block = new Uint8Array(0);
   for (let at = 0, counter = 1; at < bytes; counter++) {
-    if (counter > 255) throw new RangeError('HKDF-Expand gives at most 255 blocks');
+    if (counter > 255) throw new StrongroomError('INTERNAL', `HKDF does not give ${bytes} bytes`);
     const next = hmac(hash, key, block, info, Uint8Array.of(counter));
     wipe(block);
     out.set(next.subarray(0, bytes - at), at);

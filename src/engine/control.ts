@@ -5,6 +5,9 @@
 
 const slots = { next: 0, writeTurn: 1, done: 2, stop: 3 } as const;
 
+/** Below every turn, also after the threads that still write have passed theirs. */
+const nobody = -(2n ** 62n);
+
 export type ControlBuffer = SharedArrayBuffer;
 
 export const createControl = (): ControlBuffer =>
@@ -50,6 +53,8 @@ export class Control {
 
   stop(): void {
     Atomics.store(this.#cells, slots.stop, 1n);
+    // Wakes those that wait, and keeps from sleeping who is just about to.
+    Atomics.store(this.#cells, slots.writeTurn, nobody);
     Atomics.notify(this.#cells, slots.writeTurn);
   }
 

@@ -29,6 +29,9 @@ export function writeFully(fd: number, bytes: Uint8Array, position: number): voi
   }
 }
 
+/** Descriptors of standard input and output; in a thread `process.stdin` and `stdout` name none. */
+export const standard = { input: 0, output: 1 } as const;
+
 const pause = new Int32Array(new SharedArrayBuffer(4));
 
 /** Repeats a call on a pipe that was left in non-blocking mode by whoever made it. */

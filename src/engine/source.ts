@@ -42,7 +42,10 @@ function openFile(path: string): Source {
   };
 }
 
-/** Pieces of a forward-only source that were kept, at the offsets they had. */
+/**
+ * Pieces of a forward-only source that were kept, at the offsets they had; what was not kept
+ * reads as zeros.
+ */
 export function keptSource(
   name: string,
   size: number,
@@ -52,11 +55,14 @@ export function keptSource(
     name,
     size,
     readAt(buffer, offset) {
-      const part = parts.find(({ at, bytes }) => offset >= at && offset < at + bytes.length);
-      if (part === undefined) return 0;
-      const from = part.bytes.subarray(offset - part.at, offset - part.at + buffer.length);
-      buffer.set(from);
-      return from.length;
+      const length = Math.max(0, Math.min(buffer.length, size - offset));
+      buffer.fill(0, 0, length);
+      for (const { at, bytes } of parts) {
+        const from = Math.max(at, offset);
+        const to = Math.min(at + bytes.length, offset + length);
+        if (from < to) buffer.set(bytes.subarray(from - at, to - at), from - offset);
+      }
+      return length;
     },
     close() {},
   };

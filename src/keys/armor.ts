@@ -6,7 +6,7 @@ import { concat, utf8, wipe } from '../bytes.ts';
 import { StrongroomError } from '../errors.ts';
 import { base64Decode, base64Lines } from './secret-text.ts';
 
-export const maxPemBytes = 131072;
+const maxPemBytes = 131072;
 
 export interface PemBlock {
   /** Such as `PRIVATE KEY`. */

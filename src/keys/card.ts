@@ -42,7 +42,7 @@ export const cardDocumentSchema = z.strictObject({
 
 export type CardDocument = z.infer<typeof cardDocumentSchema>;
 
-export interface PublicKey {
+interface PublicKey {
   /** Hex, 32 bytes: see docs/format.md#key-ids. */
   readonly id: string;
   /** Raw, of the algorithm's exact length. */

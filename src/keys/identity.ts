@@ -23,7 +23,7 @@ import { argon2Parameters, lock, lockBytes, protectionSchema, unlock } from './p
 import { hexDecode, hexEncode } from './secret-text.ts';
 import { signDocument } from './signed.ts';
 
-const maxIdentityBytes = 131072;
+export const maxIdentityBytes = 131072;
 
 export interface Identity {
   readonly card: Card;
@@ -151,6 +151,14 @@ export async function decodeIdentity(
  */
 export function isProtected(bytes: Uint8Array): boolean {
   return parse(bytes).document.protection.kdf !== 'none';
+}
+
+/**
+ * The card in an identity's file; its secrets stay unread.
+ * @throws StrongroomError `IDENTITY_INVALID`.
+ */
+export function identityCard(bytes: Uint8Array): Card {
+  return ownCard(parse(bytes).document.card);
 }
 
 type Header = z.infer<typeof identitySchema>;

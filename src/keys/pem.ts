@@ -56,7 +56,7 @@ export function exportPrivatePem({ card, kemSeed, signingSeeds }: Identity): Uin
   return pem;
 }
 
-export interface PemImport {
+interface PemImport {
   readonly card: Card;
   /** Only of private keys. */
   readonly identity?: Identity;

@@ -16,7 +16,7 @@ const maxPolicyBytes = 1048576;
 const roles = ['author', 'custodian', 'witness'] as const;
 export type Role = (typeof roles)[number];
 
-export interface TrustEntry {
+interface TrustEntry {
   readonly card: Card;
   readonly roles: readonly Role[];
 }

@@ -85,7 +85,6 @@ export function signaturesVerify(
   card: Verifier,
 ): boolean {
   const { suite, signing } = card;
-  if (signing.length !== suite.signatures.length) return false;
   if (signatures.length !== suite.signatures.length) return false;
   const message = pae(payloadType, body);
   return suite.signatures.every((algorithm, i) => {

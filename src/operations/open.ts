@@ -19,13 +19,14 @@ import { assertSameEntries, assertTarFits } from '../archive/tarfit.ts';
 import { runParallel, runPipe } from '../archive/worker.ts';
 import { concat, equal, hex, wipe } from '../bytes.ts';
 import { ciphertextBytes, floeHeaderBytes, startDecryption } from '../crypto/floe.ts';
-import { readPipe, using } from '../engine/files.ts';
+import { using } from '../engine/files.ts';
 import { createDirectory } from '../engine/output.ts';
 import type { RunOptions } from '../engine/pool.ts';
-import { keptSource, openSource, type SourceLocation } from '../engine/source.ts';
+import { keptSource, openSource, readExactly, type SourceLocation } from '../engine/source.ts';
 import { buildTree, tilesBytes } from '../engine/tree.ts';
 import { StrongroomError } from '../errors.ts';
 import { finishTree, prepareTree, wantedSegments } from './extract.ts';
+import { readInput } from './input.ts';
 
 export interface OpenOptions extends Access, RunOptions {
   /** Path of the directory to be, or `-` for the tar on standard output. */
@@ -114,7 +115,7 @@ function openFile(location: SourceLocation, options: OpenOptions): Promise<OpenR
  * and only when the seal, the tree and the manifest hold does it get its name.
  */
 async function openPipe(options: OpenOptions): Promise<OpenReport> {
-  const bytes = readFrontBytes();
+  const bytes = await readFrontBytes(options.signal);
   const front = await readFront(kept([{ at: 0, bytes }]), options.keyring);
   const { core } = front;
   const { segmentBytes, suite } = core;
@@ -122,7 +123,8 @@ async function openPipe(options: OpenOptions): Promise<OpenReport> {
   const { keys, grantedBy } = unlockFront(front, options, pipeName);
   const stage = createDirectory(options.output);
   try {
-    const floe = startDecryption(keys.payload, core.hash, bytes.subarray(at), segmentBytes);
+    const header = await readExactly(kept([{ at: 0, bytes }]), at, floeHeaderBytes);
+    const floe = startDecryption(keys.payload, core.hash, header, segmentBytes);
     const leaves = new LeafCollector(suite.hash.bytes);
     const payload = { suite: suite.name, at, segmentBytes };
     const job = {
@@ -136,16 +138,22 @@ async function openPipe(options: OpenOptions): Promise<OpenReport> {
       wipe(floe.messageKey),
     );
     const trailerAt = at + ciphertextBytes(held.length, segmentBytes);
-    const rest = readTrailerBytes(core, held.segments);
+    const rest = await readTrailerBytes(core, held.segments, options.signal);
     const source = kept([
       { at: 0, bytes },
       { at: trailerAt, bytes: rest },
     ]);
     const { author, trailer, manifest } = await unlockTrailer(source, front, keys, options.trust);
-    const { root } = buildTree(suite.hash, leaves.hashes);
+    const { levels, root } = buildTree(suite.hash, leaves.hashes);
     if (trailer.payload.length !== held.length || !equal(root, trailer.seal.contentRoot)) {
       const message = `${pipeName}: the payload is not the one that was sealed`;
       throw new StrongroomError('SEGMENT_INVALID', message, { file: pipeName });
+    }
+    // Not needed here, but what readers with random access would refuse is refused.
+    const { tilesAt, tilesBytes } = trailer.footer;
+    if (!equal(await readExactly(source, tilesAt, tilesBytes), concat(...levels))) {
+      const message = `${pipeName}: the hash tree is altered`;
+      throw new StrongroomError('TREE_INVALID', message, { file: pipeName });
     }
     assertSameEntries(held.entries, manifest.entries, pipeName);
     const entries = selectEntries(manifest.entries, options.only);
@@ -165,15 +173,19 @@ const kept = (parts: readonly { readonly at: number; readonly bytes: Uint8Array 
 };
 
 /** Core, slots and FLOE header, or what there is of them. */
-function readFrontBytes(): Uint8Array {
+async function readFrontBytes(signal: AbortSignal | undefined): Promise<Uint8Array> {
   const head = new Uint8Array(coreBytes);
-  const core = decodeCore(head.subarray(0, readPipe(process.stdin.fd, head)), pipeName);
+  const core = decodeCore(head.subarray(0, await readInput(head, signal)), pipeName);
   const rest = new Uint8Array(2 * core.slotBytes + floeHeaderBytes);
-  return concat(head, rest.subarray(0, readPipe(process.stdin.fd, rest)));
+  return concat(head, rest.subarray(0, await readInput(rest, signal)));
 }
 
 /** Everything behind the payload, as long as it can be at most. */
-function readTrailerBytes({ segmentBytes, suite }: Core, segments: number): Uint8Array {
+async function readTrailerBytes(
+  { segmentBytes, suite }: Core,
+  segments: number,
+  signal: AbortSignal | undefined,
+): Promise<Uint8Array> {
   const most =
     ciphertextBytes(maxManifestBytes, segmentBytes) +
     tilesBytes(segments, suite.hash) +
@@ -183,7 +195,7 @@ function readTrailerBytes({ segmentBytes, suite }: Core, segments: number): Uint
   let length = 0;
   for (;;) {
     const part = new Uint8Array(2 ** 20);
-    const filled = readPipe(process.stdin.fd, part);
+    const filled = await readInput(part, signal);
     parts.push(part.subarray(0, filled));
     length += filled;
     if (filled < part.length) return concat(...parts);

@@ -22,7 +22,7 @@ import {
   startEncryption,
 } from '../crypto/floe.ts';
 import type { SuiteName } from '../crypto/suites.ts';
-import { exists, writeFully, writePipe } from '../engine/files.ts';
+import { exists, standard, writeFully, writePipe } from '../engine/files.ts';
 import { createFile } from '../engine/output.ts';
 import type { RunOptions } from '../engine/pool.ts';
 import { buildTree } from '../engine/tree.ts';
@@ -212,7 +212,7 @@ function openOutput(path: string): ArchiveOutput {
     }
     return {
       path: undefined,
-      write: (bytes) => writePipe(process.stdout.fd, bytes),
+      write: (bytes) => writePipe(standard.output, bytes),
       commit() {},
       discard() {},
     };

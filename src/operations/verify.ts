@@ -57,7 +57,7 @@ export function verify(path: string, options: VerifyOptions): Promise<VerifyRepo
     const { name } = source;
     const front = await readFront(source, keyring);
     const { core, ring } = front;
-    const granter = trustKeyring(ring, trust, name);
+    const granter = trustKeyring(ring, core, trust, name);
     const trailer = await readTrailer(source, core);
     const author = trustSeal(trailer.seal, core, trust, name);
     assertOneKey(front, trailer, name);

@@ -110,6 +110,8 @@ describe('assertNoCollisions', () => {
     ['long s', files('\u017f', 'S')],
     ['dotless i', files('\u0131', 'I')],
     ['iota below', files('\u1fb3', '\u0391\u0399')],
+    ['iota below, its accent in another order', files('\u1fb4', '\u03b1\u0345\u0301')],
+    ['an implied directory, then itself twice', [...files('a/b'), directory('a'), directory('a')]],
     ['order of marks', files('a\u0323\u0307', 'a\u0307\u0323')],
     ['zero-width joiner', files('.g\u200dit', '.git')],
     ['byte order mark', files('\ufeffa', 'a')],

@@ -1,9 +1,9 @@
+import * as crypto from 'node:crypto';
+import { describe, expect, test } from 'vitest';
 import { latticeKems, latticeSignatures } from '#strongroom/crypto/lattice.js';
 import { nativeKem, nativeSignature } from '#strongroom/crypto/native.js';
 import { nobleKem, nobleSignature } from '#strongroom/crypto/noble.js';
 import { choose, kemsAgree, mlDsa, mlKem, signaturesAgree } from '#strongroom/crypto/provider.js';
-import * as crypto from 'node:crypto';
-import { describe, expect, test } from 'vitest';
 
 const hasNative = 'encapsulate' in crypto;
 const seed64 = Uint8Array.from({ length: 64 }, (_, i) => 255 - i);

@@ -154,8 +154,8 @@ def tar_entry(header: Header, pax: dict, long_name: bytes | None, at: int) -> di
         path = path if path == './' else path.removeprefix('./').removesuffix('/')
         return None if path == './' else common | {'path': path, 'type': 'directory'}
     require(header.kind in (b'0', b'\0'), 'TAR', 'a member is neither file nor directory')
+    # Not less a trailing slash: some readers would make that a directory, so its path is refused.
     path = path.removeprefix('./')
-    require(not path.endswith('/'), 'TAR', 'the path of a file ends in a slash')
     return common | {'offset': at, 'path': path, 'size': size, 'type': 'file'}
 
 

@@ -7,6 +7,7 @@ import {
   decodeIdentity,
   encodeIdentity,
   type Identity,
+  identityCard,
   isProtected,
 } from '#strongroom/keys/identity.js';
 import { cheap, codeOf, refusal, suiteNames } from './helpers.ts';
@@ -119,6 +120,7 @@ describe.each(suiteNames)('an identity of suite %s', (suite) => {
     const [header, secret = ''] = source.split('\n');
     for (const again of [
       source.trimEnd(),
+      `${source.trimEnd()} `,
       `${source}\n`,
       source.replaceAll('\n', '\r\n'),
       `${header}\n${secret.toUpperCase()}\n`,
@@ -138,6 +140,16 @@ describe.each(suiteNames)('an identity of suite %s', (suite) => {
     }
     const long = concat(plain, new Uint8Array(131073).fill(0x30));
     expect(await codeOf(() => decodeIdentity(long, notAsked))).toBe('IDENTITY_INVALID');
+  });
+
+  test('shows its card without its secrets', async () => {
+    expect(identityCard(plain)).toEqual(ada.card);
+    expect(identityCard(locked)).toEqual(ada.card);
+    const unsigned = rewritten(plain, (header: { card: object }) => ({
+      ...header,
+      card: { ...header.card, signatures: eve.card.document.signatures },
+    }));
+    expect(await codeOf(() => identityCard(unsigned))).toBe('IDENTITY_INVALID');
   });
 
   test('is wiped', async () => {

@@ -51,6 +51,8 @@ describe('trust in cards', () => {
     expect(trustedCard(trust, 'author', adaKeys.toReversed())).toBeUndefined();
     expect(trustedCard(trust, 'author', [...adaKeys, ...bobKeys])).toBeUndefined();
     expect(trustedCard(trustCards([]), 'author', adaKeys)).toBeUndefined();
+    const mute = { entries: [{ card: recipient, roles: ['author'] as const }] };
+    expect(trustedCard(mute, 'author', [])).toBeUndefined();
   });
 
   test('is not for a card that cannot sign', async () => {
@@ -139,6 +141,7 @@ describe('a trust policy', () => {
   test.each([
     '{"type":"strongroom/policy","version":1,"trust":[],"trust":[]}',
     '{"type":"strongroom/policy","version":1,"trust":[],"\\u0074rust" : []}',
+    '{"type":"strongroom/policy","version":1,"trust":[{"card":"bob.card","roles":["author"]}],"trust":[]}',
     '{"type":"strongroom/policy","version":1,"trust":[{"card":"bob.card","roles":["author"],"roles":["witness"]}]}',
   ])('with a member twice is refused: %s', async (source) => {
     expect((await refusal(() => read(source))).message).toMatch(/there twice/);

@@ -1,7 +1,7 @@
 import type { TarLayout } from '#strongroom/archive/tar/layout.js';
 
 /** Stands for file bytes: not zero, so that none passes for padding. */
-export const fileByte = 0xaa;
+const fileByte = 0xaa;
 
 /** Reads any part of the tar that a layout describes, every file byte being `fileByte`. */
 export function readLayout({ literals }: TarLayout) {

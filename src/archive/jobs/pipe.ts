@@ -8,7 +8,7 @@ import { viewOf } from '../../bytes.ts';
 import { createSegmentCipher, type FloeState, segmentOverhead } from '../../crypto/floe.ts';
 import { type SuiteName, suites } from '../../crypto/suites.ts';
 import type { Control } from '../../engine/control.ts';
-import { readPipe, using, writePipe } from '../../engine/files.ts';
+import { readPipe, standard, using, writePipe } from '../../engine/files.ts';
 import { StrongroomError } from '../../errors.ts';
 import { type Entry, extractedMode } from '../entry.ts';
 import { LeafBuffer, type Payload } from '../segments.ts';
@@ -60,10 +60,10 @@ export async function sealPipe(
       : atOffsets(job.output, { ...job.payload, length: 0, segments: 0 });
   try {
     await using(sink, () => {
-      let filled = readPipe(process.stdin.fd, current);
+      let filled = readPipe(standard.input, current);
       let length = 0;
       for (let index = 0; !control.stopped; index++) {
-        const next = filled < segmentBytes ? 0 : readPipe(process.stdin.fd, ahead);
+        const next = filled < segmentBytes ? 0 : readPipe(standard.input, ahead);
         const plain = current.subarray(0, filled);
         follower.push(plain);
         const written = cipher.encrypt(plain, index, next === 0, leaf.segment);
@@ -167,7 +167,7 @@ class PipeSegments {
   }
 
   #fill(into: Uint8Array, index: number): void {
-    if (readPipe(process.stdin.fd, into) === into.length) return;
+    if (readPipe(standard.input, into) === into.length) return;
     throw new StrongroomError('TRUNCATED', `${pipeName}: ends within segment ${index}`, {
       file: pipeName,
       segment: index,

@@ -1,7 +1,7 @@
 /** Where the threads of a job put what they made, a segment at a time. */
 import { closeSync, constants, fsyncSync, openSync } from 'node:fs';
 import type { Control } from '../../engine/control.ts';
-import { FileCache, writeFully, writePipe } from '../../engine/files.ts';
+import { FileCache, standard, writeFully, writePipe } from '../../engine/files.ts';
 import { firstBeyond } from '../../engine/pieces.ts';
 import { type Payload, segmentOffset } from '../segments.ts';
 
@@ -28,7 +28,7 @@ export function inOrder(control: Control): SegmentSink {
   return {
     write(bytes, index) {
       if (!control.awaitWriteTurn(index)) return false;
-      writePipe(process.stdout.fd, bytes);
+      writePipe(standard.output, bytes);
       control.passWriteTurn();
       return true;
     },

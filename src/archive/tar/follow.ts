@@ -3,12 +3,13 @@
  * be read at any offset.
  */
 import type { Entry } from '../entry.ts';
+import { cutTar } from './header.ts';
 import { type TarStep, walkTar } from './walk.ts';
 
 export interface TarListener {
   /** A member begins; the bytes of a file follow. */
   entry?(entry: Entry): void;
-  /** Some of the bytes of the last file, in order; valid during the call. */
+  /** The next bytes of the last file; valid during the call. */
   data?(bytes: Uint8Array): void;
 }
 
@@ -48,8 +49,11 @@ export class TarFollower {
   /** The input has ended: holds what is there to be a whole tar. */
   end(): void {
     while (this.#step.op !== 'end') {
-      const rest = this.#step.op === 'take' ? this.#gathered.subarray(0, this.#passed) : undefined;
-      this.#step = this.#advance(rest);
+      if (this.#step.op === 'skip') {
+        const last = this.entries.at(-1);
+        throw cutTar((last?.type === 'file' ? last.offset : 0) + this.#passed);
+      }
+      this.#step = this.#advance(this.#gathered.subarray(0, this.#passed));
     }
   }
 

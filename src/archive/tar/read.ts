@@ -4,6 +4,7 @@
  */
 import { StrongroomError } from '../../errors.ts';
 import type { Entry } from '../entry.ts';
+import { cutTar } from './header.ts';
 import { walkTar } from './walk.ts';
 
 /**
@@ -45,8 +46,9 @@ function* readsOf(length: number): Generator<Read, Entry[], Uint8Array> {
     const step = result.value;
     if (step.op === 'entry') entries.push(step.entry);
     if (step.op === 'skip') position += step.bytes;
+    if (position > length) throw cutTar(length);
     if (step.op !== 'take') continue;
-    const wanted = Math.max(0, Math.min(step.bytes, length - position));
+    const wanted = Math.min(step.bytes, length - position);
     bytes = wanted === 0 ? new Uint8Array() : yield { offset: position, length: wanted };
     if (bytes.length !== wanted) {
       throw new StrongroomError('SOURCE_CHANGED', 'tar: it changed its length while it was read');

@@ -7,7 +7,7 @@ import { isZero, text } from '../../bytes.ts';
 import type { StrongroomError } from '../../errors.ts';
 import { type Entry, maxEntries, maxTime } from '../entry.ts';
 import { assertSafePath, collisionCheck, unsafe } from '../paths.ts';
-import { blockBytes, decodeHeader, type Header, invalidTar, notTar } from './header.ts';
+import { blockBytes, cutTar, decodeHeader, type Header, invalidTar, notTar } from './header.ts';
 import { assertOnlyComment, decodePax } from './pax.ts';
 
 export type TarStep =
@@ -16,7 +16,10 @@ export type TarStep =
    * They are not used any more once the next step is asked for.
    */
   | { op: 'take'; bytes: number }
-  /** Pass over so many bytes; if the input ends before, the next `take` gets none. */
+  /**
+   * Pass over so many bytes: all of the last entry's file. If the input ends before, throw
+   * `cutTar`; from what follows the walk could not tell.
+   */
   | { op: 'skip'; bytes: number }
   /** An entry that satisfies every rule, also together with those before it. */
   | { op: 'entry'; entry: Entry }
@@ -90,9 +93,8 @@ export function* walkTar(): Generator<TarStep, void, Uint8Array> {
         yield { op: 'entry', entry };
       }
       const size = entry?.type === 'file' ? entry.size : 0;
-      // The last byte is taken, not skipped: only that shows whether the file is all there
-      if (size > 1) yield { op: 'skip', bytes: size - 1 };
-      block = (yield* takeBody(at + size, Math.min(size, 1), padding(size))).next;
+      if (size > 0) yield { op: 'skip', bytes: size };
+      block = (yield* takeBody(at + size, 0, padding(size))).next;
       at += size + padding(size);
       continue;
     }
@@ -128,8 +130,7 @@ function* takeBody(
   padded: number,
 ): Generator<TarStep, { body: Uint8Array; next: Uint8Array }, Uint8Array> {
   const bytes = yield { op: 'take', bytes: kept + padded + blockBytes };
-  if (bytes.length < kept + padded)
-    throw invalidTar(end - kept + bytes.length, 'it ends in a member');
+  if (bytes.length < kept + padded) throw cutTar(end - kept + bytes.length);
   // What lies in padding is signed but belongs to no file: a place to hide things
   if (!isZero(bytes.subarray(kept, kept + padded)))
     throw invalidTar(end, 'padding that is not zero');

@@ -41,7 +41,10 @@ function run(command: string, args: readonly string[], input?: Uint8Array, cwd?:
 function has(command: string, answer: RegExp): boolean {
   const { stdout } = spawnSync(command, ['--version'], { encoding: 'utf8' });
   const found = answer.test(stdout ?? '');
-  if (!found) console.warn(`SKIPPED: tests against ${command}, which is not on this machine`);
+  if (!found)
+    console.warn(
+      `SKIPPED: tests against ${command}, which is not on this machine or is not ${answer.source}`,
+    );
   return found;
 }
 
@@ -277,7 +280,7 @@ describe('tars of tar-stream, as it lists them', () => {
     }
     stream.finalize();
     const parts: Buffer[] = [];
-    for await (const part of stream) parts.push(part);
+    for await (const part of stream as AsyncIterable<Buffer>) parts.push(part);
     const bytes = Buffer.concat(parts);
     const entries = read(bytes);
     expect(entries).toHaveLength(87);

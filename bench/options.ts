@@ -1,0 +1,120 @@
+/** The options of `npm run bench`. */
+import { availableParallelism } from 'node:os';
+import { parseArgs } from 'node:util';
+
+export interface Options {
+  /** Of each model, in bytes. */
+  readonly sizes: readonly number[];
+  readonly rounds: number;
+  /** Best a tmpfs: there the engine is measured and not a disk. */
+  readonly directory: string;
+  /** Where models are generated, if not in `directory`. */
+  readonly input: string | undefined;
+  /** A directory on a disk to measure as well. */
+  readonly disk: string | undefined;
+  /** `scene` or `scene/contestant`, by parts of their names. */
+  readonly only: readonly string[];
+  /** The most workers to try. */
+  readonly threads: number;
+  readonly quick: boolean;
+  readonly json: string | undefined;
+  /** Keep the models for the next run. */
+  readonly keep: boolean;
+}
+
+export const help = `Measures Strongroom beside cp, age and others, in interleaved rounds.
+
+  npm run bench                                  1, 4 and 16 GiB where they fit, 5 rounds
+  npm run bench -- --quick                       64 MiB, 2 rounds, not kept in the history
+  npm run bench -- --sizes 4 --only hybrid/seal,hybrid/age
+  npm run bench -- --sizes 16 --input /data --only reads
+  npm run bench -- --disk /data                  the same on a disk as well
+
+  --sizes LIST    of the models, in GiB (default 1,4,16)
+  --rounds N      that count; one more comes first to warm up (default 5)
+  --dir DIR       where to work, best a tmpfs (default /dev/shm)
+  --input DIR     where to generate the models (default: --dir)
+  --disk DIR      measure in this directory too
+  --only LIST     SCENE or SCENE/CONTESTANT, by parts of their names
+  --list          name the scenes and teams, and what is absent here
+  --threads N     the most workers to try (default: one per core)
+  --json FILE     write the record here and not into bench/history
+  --keep          leave the models for the next run
+  --quick         64 MiB, 2 rounds, record in bench/out/quick.json
+
+A scene is one size, suite and place; its contestants run once per round, the order rotated.
+Output is removed between runs, outside the timed part. On virtual machines a page of memory
+that was never touched can cost several times a warm one, so the first round only warms up;
+its figures are kept apart as "fresh". Big files are deleted at the end and on Ctrl-C.`;
+
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+const GiB = 2 ** 30;
+const MiB = 2 ** 20;
+
+const numberOf = (text: string, name: string): number => {
+  const value = Number(text);
+  if (!Number.isFinite(value) || value <= 0)
+    throw new UsageError(`--${name}: not a number: ${text}`);
+  return value;
+};
+
+const wholeOf = (text: string, name: string): number => {
+  const value = numberOf(text, name);
+  if (!Number.isInteger(value)) throw new UsageError(`--${name}: not a whole number: ${text}`);
+  return value;
+};
+
+const listOf = (text: string): string[] => text.split(',').filter((part) => part !== '');
+
+/** Sizes in GiB, rounded to whole MiB as the generator wants them. */
+const sizesOf = (text: string): number[] =>
+  listOf(text).map((part) => {
+    const bytes = Math.round((numberOf(part, 'sizes') * GiB) / MiB) * MiB;
+    if (bytes < 4 * MiB) throw new UsageError('--sizes: at least 1/256 GiB');
+    return bytes;
+  });
+
+/** @throws UsageError; `undefined` when only help was asked for. */
+export function readOptions(args: readonly string[]): (Options & { list: boolean }) | undefined {
+  let values: Partial<Record<string, string | boolean>>;
+  try {
+    ({ values } = parseArgs({
+      args: [...args],
+      options: {
+        sizes: { type: 'string' },
+        rounds: { type: 'string' },
+        dir: { type: 'string', default: '/dev/shm' },
+        input: { type: 'string' },
+        disk: { type: 'string' },
+        only: { type: 'string', default: '' },
+        threads: { type: 'string' },
+        json: { type: 'string' },
+        keep: { type: 'boolean', default: false },
+        quick: { type: 'boolean', default: false },
+        list: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false, short: 'h' },
+      },
+    }));
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+  if (values.help === true) return undefined;
+  const quick = values.quick === true;
+  const text = (name: string) => values[name] as string | undefined;
+  return {
+    sizes: sizesOf(text('sizes') ?? (quick ? String(64 / 1024) : '1,4,16')),
+    rounds: wholeOf(text('rounds') ?? (quick ? '2' : '5'), 'rounds'),
+    directory: text('dir') as string,
+    input: text('input'),
+    disk: text('disk'),
+    only: listOf(text('only') as string),
+    threads: wholeOf(text('threads') ?? String(availableParallelism()), 'threads'),
+    json: text('json') ?? (quick ? 'bench/out/quick.json' : undefined),
+    keep: values.keep === true,
+    quick,
+    list: values.list === true,
+  };
+}

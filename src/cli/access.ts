@@ -1,0 +1,110 @@
+/** Who takes part: identities, trusted signers and recipients, from what options name. */
+import { existsSync, lstatSync, readdirSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { StrongroomError } from '../errors.ts';
+import type { Card, Identity, Trust } from '../index.ts';
+import { warn } from './messages.ts';
+import type { AccessOptions, TrustOptions } from './options.ts';
+import { askPassphrase, type PassphraseOptions } from './passphrase.ts';
+
+/**
+ * The identity in a file; the caller wipes it.
+ * @param stdinIsData whether standard input holds an archive or a tar.
+ */
+export async function unlockIdentity(
+  path: string,
+  options: PassphraseOptions,
+  stdinIsData = false,
+): Promise<Identity> {
+  const { readIdentity } = await import('../index.ts');
+  const file = await readIdentity(path);
+  if (file.isExposed && !file.isProtected) {
+    warn(`${path}: others can read this key, which no passphrase protects`, `chmod 600 ${path}`);
+  }
+  const message = `Passphrase for ${path}`;
+  return file.unlock(() => askPassphrase({ ...options, message, stdinIsData }));
+}
+
+/**
+ * Whom the options trust.
+ * @throws StrongroomError `NO_TRUST` if they name nobody.
+ */
+export async function trustOf({ signer = [], trust }: TrustOptions): Promise<Trust> {
+  if (trust === undefined && signer.length === 0) {
+    throw new StrongroomError('NO_TRUST', 'no trusted author is named');
+  }
+  if (trust !== undefined && signer.length > 0) {
+    throw new StrongroomError('USAGE', '--trust and --signer do not go together', {
+      hint: 'add the card to the policy, or name single cards only',
+    });
+  }
+  const { readPolicy, trustCards } = await import('../index.ts');
+  return trust === undefined ? trustCards(await readCards(signer)) : readPolicy(trust);
+}
+
+/** Trust first, so that nobody types a passphrase in vain; then the identity. */
+export async function withAccess<T>(
+  options: AccessOptions,
+  stdinIsData: boolean,
+  use: (access: { identity: Identity; trust: Trust; keyring?: string | undefined }) => Promise<T>,
+): Promise<T> {
+  const trust = await trustOf(options);
+  const identity = await unlockIdentity(options.identity, options, stdinIsData);
+  try {
+    return await use({ identity, trust, keyring: options.keyring });
+  } finally {
+    identity.wipe();
+  }
+}
+
+export async function readCards(paths: readonly string[]): Promise<Card[]> {
+  const { readCard } = await import('../index.ts');
+  return Promise.all(paths.map((path) => readCard(path)));
+}
+
+const maxRecipientsFileBytes = 2 ** 20;
+
+/** Card paths from a file, one per line and relative to it; `#` begins a comment. */
+export async function pathsIn(file: string): Promise<string[]> {
+  const { readSmallFile } = await import('../index.ts');
+  const lines = Buffer.from(await readSmallFile(file, maxRecipientsFileBytes))
+    .toString('utf8')
+    .split(/\r?\n/);
+  return lines
+    .map((line) => line.trim())
+    .filter((line) => line !== '' && !line.startsWith('#'))
+    .map((line) => resolve(dirname(file), line));
+}
+
+/** Refuses early what the operation would refuse after the passphrase was asked. */
+export function assertFree(path: string, kind: 'file' | 'directory'): void {
+  const there = lstatSync(path, { throwIfNoEntry: false });
+  if (there === undefined) return;
+  if (kind === 'directory' && isEmptyDirectory(path)) return;
+  const what =
+    kind === 'directory' ? 'exists already and is not an empty directory' : 'exists already';
+  throw new StrongroomError('OUTPUT_EXISTS', `${path}: ${what}`, { file: path });
+}
+
+const isEmptyDirectory = (path: string): boolean =>
+  existsSync(path) && lstatSync(path).isDirectory() && readdirSync(path).length === 0;
+
+/** @throws StrongroomError `NOT_FOUND` unless something is there; `-` always is. */
+export function assertThere(path: string): void {
+  if (path === '-' || existsSync(path)) return;
+  throw new StrongroomError('NOT_FOUND', `${path}: no such file or directory`, { file: path });
+}
+
+/** @param what begins the message, such as `an archive is binary`. */
+export function assertNoTerminal(what: string): void {
+  if (!process.stdout.isTTY) return;
+  throw new StrongroomError('OUTPUT_IS_TERMINAL', `${what}, and standard output is a terminal`);
+}
+
+/** @throws StrongroomError `USAGE` if standard output would hold both data and a report. */
+export function assertOneOutput(options: { readonly json?: boolean }): void {
+  if (!options.json) return;
+  throw new StrongroomError('USAGE', '--json would mix its report into the data', {
+    hint: 'write the data to a file, or leave out --json',
+  });
+}

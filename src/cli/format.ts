@@ -1,0 +1,29 @@
+/** Numbers for people. */
+
+const decimal = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'];
+
+/** Such as `16.2 MB`: powers of 1000, as disks and networks count. */
+export function bytes(count: number): string {
+  let value = count;
+  let unit = 0;
+  // 999.95 and more would round up to four digits
+  for (; value >= 999.95 && unit < decimal.length - 1; unit++) value /= 1000;
+  return `${unit === 0 ? value : value.toFixed(1)} ${decimal[unit]}`;
+}
+
+/** Such as `1 MiB`, for what is a power of two. */
+export function binaryBytes(count: number): string {
+  return count % 2 ** 20 === 0 ? `${count / 2 ** 20} MiB` : `${count / 2 ** 10} KiB`;
+}
+
+/** Such as `1 file` and `2 files`. */
+export const plural = (count: number, one: string): string =>
+  `${count} ${one}${count === 1 ? '' : 's'}`;
+
+/** Such as `1:05` or `2:00:00`. */
+export function duration(seconds: number): string {
+  const whole = Math.ceil(seconds);
+  const parts = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  const [first, ...rest] = parts[0] === 0 ? parts.slice(1) : parts;
+  return [String(first), ...rest.map((part) => String(part).padStart(2, '0'))].join(':');
+}

@@ -1,0 +1,46 @@
+import type { Command } from 'commander';
+import type { Entry } from '../index.ts';
+import { assertThere, withAccess } from './access.ts';
+import { report } from './messages.ts';
+import { type AccessOptions, accessOptions, jsonOption } from './options.ts';
+
+interface Options extends AccessOptions {
+  readonly long?: boolean;
+  readonly json?: boolean;
+}
+
+export function addLs(program: Command): void {
+  const command = program
+    .command('ls')
+    .summary('list the files in an archive')
+    .description('Lists the files and directories in ARCHIVE, without decrypting them.')
+    .argument('<ARCHIVE>', 'what to list')
+    .addHelpText(
+      'before',
+      `Examples:
+  strongroom ls weights.srm -i partner.key --signer lab.key.card
+  strongroom ls -l weights.srm -i partner.key --trust policy.json
+`,
+    )
+    .option('-l, --long', 'with mode, bytes and time');
+  jsonOption(accessOptions(command)).action(run);
+}
+
+async function run(archive: string, options: Options): Promise<void> {
+  assertThere(archive);
+  const { list } = await import('../index.ts');
+  const entries = await withAccess(options, false, (access) => list(archive, access));
+  report(options, { entries }, options.long ? long(entries) : entries.map(nameOf));
+}
+
+const nameOf = ({ type, path }: Entry): string => (type === 'directory' ? `${path}/` : path);
+
+function long(entries: readonly Entry[]): string[] {
+  const sizes = entries.map((entry) => (entry.type === 'file' ? String(entry.size) : '-'));
+  const width = sizes.reduce((most, { length }) => Math.max(most, length), 0);
+  return entries.map((entry, i) => {
+    const mode = entry.mode.toString(8).padStart(4, '0');
+    const time = new Date(entry.mtime * 1000).toISOString().slice(0, 16).replace('T', ' ');
+    return `${mode}  ${(sizes[i] ?? '').padStart(width)}  ${time}  ${nameOf(entry)}`;
+  });
+}

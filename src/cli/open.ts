@@ -1,0 +1,80 @@
+import type { Command } from 'commander';
+import { StrongroomError } from '../errors.ts';
+import {
+  assertFree,
+  assertNoTerminal,
+  assertOneOutput,
+  assertThere,
+  withAccess,
+} from './access.ts';
+import { bytes, plural } from './format.ts';
+import { report, tell } from './messages.ts';
+import { type AccessOptions, accessOptions, collect, jsonOption, runOptions } from './options.ts';
+import { operate } from './progress.ts';
+
+interface Options extends AccessOptions {
+  readonly output?: string;
+  readonly stdout?: boolean;
+  readonly only?: readonly string[];
+  readonly threads?: number;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+}
+
+export function addOpen(program: Command): void {
+  const command = program
+    .command('open')
+    .summary('verify and decrypt an archive')
+    .description(
+      'Opens ARCHIVE ("-": standard input) into a new directory, which appears whole or not at all.',
+    )
+    .argument('<ARCHIVE>', 'what to open')
+    .addHelpText(
+      'before',
+      `Examples:
+  strongroom open weights.srm -o weights -i partner.key --signer lab.key.card
+  strongroom open weights.srm -o some -i me.key --trust policy.json --only '*.json'
+  curl -s URL | strongroom open - -o weights -i me.key --signer lab.key.card
+  strongroom open weights.srm --stdout -i me.key --signer lab.key.card | tar t
+`,
+    )
+    .option('-o, --output <DIR>', 'the directory to be')
+    .option('--stdout', 'a tar on standard output instead')
+    .option('--only <GLOB>', 'only what matches; repeatable', collect);
+  jsonOption(runOptions(accessOptions(command))).action(run);
+}
+
+async function run(archive: string, options: Options): Promise<void> {
+  const output = outputOf(options);
+  if (output === '-') {
+    assertNoTerminal('a tar is binary');
+    assertOneOutput(options);
+  } else {
+    assertFree(output, 'directory');
+  }
+  assertThere(archive);
+  const { open } = await import('../index.ts');
+  const opened = await withAccess(options, archive === '-', (access) =>
+    operate('opening', options, (run) =>
+      open(archive, { ...run, ...access, output, only: options.only }),
+    ),
+  );
+  const { name, fingerprint } = opened.author;
+  const where = output === '-' ? '' : ` into ${output}`;
+  tell(`opened ${plural(opened.files, 'file')}, ${bytes(opened.bytes)}${where}`, options);
+  tell(`sealed by ${name} (${fingerprint}) at ${opened.sealedAt}`, options);
+  if (options.json) report(options, opened, []);
+}
+
+function outputOf({ output, stdout = false }: Options): string {
+  if (stdout && output !== undefined) {
+    throw new StrongroomError('USAGE', '--output and --stdout do not go together', {
+      hint: 'leave out one of them',
+    });
+  }
+  if (stdout) return '-';
+  if (output !== undefined) return output;
+  throw new StrongroomError('USAGE', 'no output is named', {
+    hint: 'name one: -o DIR or --stdout',
+  });
+}

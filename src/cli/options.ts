@@ -1,0 +1,106 @@
+/** Options that commands share, and how their values are read. */
+import type { Command } from 'commander';
+import { StrongroomError } from '../errors.ts';
+import type { PassphraseOptions } from './passphrase.ts';
+
+/** For options that may be given more than once. */
+export const collect = (value: string, before: readonly string[] = []): string[] => [
+  ...before,
+  value,
+];
+
+const usage = (message: string, hint: string) => new StrongroomError('USAGE', message, { hint });
+
+/** A parser for whole numbers. */
+export const integer =
+  (option: string, least: number, most: number) =>
+  (value: string): number => {
+    const number = Number(value);
+    if (/^\d+$/.test(value) && number >= least && number <= most) return number;
+    throw usage(`${option}: ${value} is not allowed`, `give a number from ${least} to ${most}`);
+  };
+
+/** A parser for one of a few words. */
+export const oneOf =
+  <T extends string>(option: string, words: readonly T[]) =>
+  (value: string): T => {
+    const word = words.find((candidate) => candidate === value);
+    if (word !== undefined) return word;
+    throw usage(`${option}: ${value} is unknown`, `give one of ${words.join(', ')}`);
+  };
+
+export const suite = oneOf('--suite', ['hybrid', 'cnsa2']);
+
+const units: Readonly<Record<string, number>> = { '': 1, KiB: 2 ** 10, MiB: 2 ** 20 };
+
+/** Bytes, as `65536`, `64KiB` or `1MiB`; which sizes are allowed, `seal` decides. */
+export function segmentSize(value: string): number {
+  const [, digits, unit = ''] = /^(\d{1,9})(KiB|MiB)?$/.exec(value) ?? [];
+  if (digits !== undefined) return Number(digits) * (units[unit] as number);
+  throw usage(`--segment-size: ${value} is not a size`, 'give it like 65536, 64KiB or 1MiB');
+}
+
+const day = 86_400_000;
+
+/** A time in the future, as documents write it: from a date, a time, or a span from now. */
+export function expiry(value: string): string {
+  const now = new Date();
+  const [, count, unit] = /^(\d{1,4})([dwy])$/.exec(value) ?? [];
+  let time = new Date(/^\d{4}-\d\d-\d\d$/.test(value) ? `${value}T00:00:00Z` : value);
+  if (unit === 'y') {
+    time = now;
+    time.setUTCFullYear(now.getUTCFullYear() + Number(count));
+  } else if (unit !== undefined) {
+    time = new Date(now.getTime() + Number(count) * (unit === 'w' ? 7 * day : day));
+  } else if (!/^\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\dZ)?$/.test(value) || !isCalendarDay(time, value)) {
+    throw usage(`--expires: ${value} is not a time`, 'give it like 2027-01-01, 90d, 26w or 2y');
+  }
+  return `${time.toISOString().slice(0, 19)}Z`;
+}
+
+/** Whether the day is one of the calendar: 31 February would be taken for 3 March. */
+const isCalendarDay = (time: Date, value: string): boolean =>
+  !Number.isNaN(time.getTime()) && time.toISOString().startsWith(value.slice(0, 10));
+
+export const passphraseOptions = (command: Command): Command =>
+  command
+    .option('--passphrase-file <FILE>', 'read the passphrase from a file')
+    .option(
+      '--passphrase-fd <N>',
+      'read the passphrase from a file descriptor',
+      integer('--passphrase-fd', 0, 65535),
+    );
+
+export const runOptions = (command: Command): Command =>
+  command
+    .option('--threads <N>', 'threads, by default one per core', integer('--threads', 1, 1024))
+    .option('-q, --quiet', 'neither progress nor a message on success');
+
+export const jsonOption = (command: Command): Command =>
+  command.option('--json', 'report in JSON on standard output');
+
+export const trustOptions = (command: Command): Command =>
+  command
+    .option('--signer <CARD>', 'trust this author; repeatable', collect)
+    .option('--trust <POLICY>', 'trust whom a policy file names');
+
+export const keyringOption = (command: Command): Command =>
+  command.option('--keyring <FILE>', 'a detached key ring, instead of the one inside');
+
+export interface TrustOptions {
+  readonly signer?: readonly string[];
+  readonly trust?: string;
+}
+
+export interface AccessOptions extends TrustOptions, PassphraseOptions {
+  readonly identity: string;
+  readonly keyring?: string;
+}
+
+/** What every command that decrypts takes. */
+export const accessOptions = (command: Command): Command =>
+  passphraseOptions(
+    keyringOption(
+      trustOptions(command.requiredOption('-i, --identity <FILE>', 'whose key opens it')),
+    ),
+  );

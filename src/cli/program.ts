@@ -1,0 +1,67 @@
+/** The command and its commands: help that leads with examples, usage errors like all others. */
+import { Command, type CommanderError } from 'commander';
+import { StrongroomError } from '../errors.ts';
+import { addCard } from './card/card.ts';
+import { addCat } from './cat.ts';
+import { addInspect } from './inspect.ts';
+import { addKeygen } from './keygen.ts';
+import { addLs } from './ls.ts';
+import { addOpen } from './open.ts';
+import { addSeal } from './seal.ts';
+import { addVerify } from './verify.ts';
+
+export function createProgram(version: string): Command {
+  const program = new Command('strongroom')
+    .description('Quantum-safe encryption of AI model weights.')
+    .version(version, '--version', 'show the version')
+    .helpOption('-h, --help', 'show this help')
+    .helpCommand(false)
+    .configureOutput({ outputError: () => {} })
+    .configureHelp({ showGlobalOptions: false, subcommandTerm: (command) => command.name() })
+    .addHelpText(
+      'before',
+      `Examples:
+  strongroom keygen --name "Vault Lab" -o lab.key
+  strongroom seal weights -o weights.srm -r partner.key.card --sign lab.key
+  strongroom open weights.srm -o weights -i partner.key --signer lab.key.card
+`,
+    )
+    .addHelpText(
+      'after',
+      `
+Exit status: 0 ok, 1 failure, 2 usage, 3 verification failed, 4 no key fits,
+130 interrupted, 128 + N ended by signal N. Data goes to standard output, all
+else to standard error. STRONGROOM_DEBUG=1 shows where an error came from.`,
+    );
+  for (const add of [addKeygen, addCard, addSeal, addOpen, addVerify, addInspect, addLs, addCat]) {
+    add(program);
+  }
+  speakAlike(program);
+  return program;
+}
+
+/** Gives a command and all below it our usage errors. */
+function speakAlike(command: Command): void {
+  command.exitOverride((error) => {
+    if (error.exitCode === 0) throw error;
+    throw usageError(error, command);
+  });
+  for (const child of command.commands) speakAlike(child);
+}
+
+const messages: Readonly<Record<string, string>> = {
+  'commander.excessArguments': 'too many arguments',
+  'commander.help': 'no command is named',
+};
+
+function usageError({ code, message }: CommanderError, command: Command): StrongroomError {
+  const [first = '', suggestion] = message.split('\n');
+  const meant = /Did you mean (?:one of )?(.*)\?/.exec(suggestion ?? '')?.[1];
+  const help = `see "${pathOf(command)} --help"`;
+  return new StrongroomError('USAGE', messages[code] ?? first.replace(/^error: /, ''), {
+    hint: meant === undefined ? help : `did you mean ${meant}? ${help}`,
+  });
+}
+
+const pathOf = (command: Command): string =>
+  command.parent === null ? command.name() : `${pathOf(command.parent)} ${command.name()}`;

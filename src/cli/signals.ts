@@ -1,0 +1,49 @@
+/**
+ * Ctrl-C and its kin: the first one stops an operation, which cleans up after itself; the
+ * second ends the process at once.
+ */
+import { constants } from 'node:os';
+
+const names = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+export type SignalName = (typeof names)[number];
+
+const controller = new AbortController();
+let received: SignalName | undefined;
+let running = false;
+
+/** Begins to listen. Outside of `interruptible` nothing needs a clean-up, and a signal ends it. */
+export function listenForSignals(onEnd: () => void): void {
+  for (const name of names) {
+    // Once: the second signal finds the system's own handler again
+    process.once(name, () => {
+      received ??= name;
+      controller.abort();
+      if (running) return;
+      onEnd();
+      endBySignal();
+    });
+  }
+}
+
+/** Runs what stops and cleans up when its signal is aborted. */
+export async function interruptible<T>(run: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  running = true;
+  try {
+    return await run(controller.signal);
+  } finally {
+    running = false;
+  }
+}
+
+/**
+ * Ends the process as the signal would have: shells see 130, 143 or 129, and a script that
+ * was interrupted stops too. It also works where a thread that waits for a pipe would hold
+ * up an orderly exit.
+ */
+export function endBySignal(name: SignalName = received ?? 'SIGINT'): void {
+  if (process.platform !== 'win32') {
+    process.removeAllListeners(name);
+    process.kill(process.pid, name);
+  }
+  process.exit(128 + constants.signals[name]);
+}

@@ -65,15 +65,20 @@ interface Meter {
   ended(): Usage;
 }
 
+let usageDirectory: string | undefined;
+process.on('exit', () => {
+  if (usageDirectory !== undefined) rmSync(usageDirectory, { recursive: true, force: true });
+});
+
 function timeMeter(argv: Command['argv']): Meter {
-  const directory = mkdtempSync(join(tmpdir(), 'strongroom-bench-'));
-  const file = join(directory, 'usage');
+  usageDirectory ??= mkdtempSync(join(tmpdir(), 'strongroom-bench-'));
+  const file = join(usageDirectory, 'usage');
   return {
     argv: [gnuTime, '-q', '-f', '%U %S %M', '-o', file, ...argv],
     started() {},
     ended() {
       const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
-      rmSync(directory, { recursive: true });
+      rmSync(file, { force: true });
       const [user, system, kilobytes] = text.trim().split(' ').map(Number);
       if (kilobytes === undefined) return {};
       return { cpu: (user as number) + (system as number), memoryBytes: kilobytes * 1024 };

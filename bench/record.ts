@@ -14,13 +14,15 @@ export interface RoundSample extends Sample {
 
 export interface Result {
   readonly name: string;
+  /** Strongroom itself, and neither a yardstick nor another tool. */
+  readonly ours?: true;
   /** What throughput counts; 0 where only time does. */
   readonly bytes: number;
   /** One a round, in the order of the rounds; times in seconds. */
   readonly samples: readonly RoundSample[];
   /** The warm-up. */
   readonly fresh: RoundSample;
-  /** Nothing had been deleted before in this scene: its output took memory that was new to it. */
+  /** Nothing had been deleted before in this scene, so that the output took memory new to it. */
   readonly freshPages: boolean;
 }
 

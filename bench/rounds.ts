@@ -82,7 +82,7 @@ export async function runRounds(
       if (failed.has(name)) continue;
       if (needs !== undefined && !kept.has(needs)) continue;
       if (round === 0 && freeBytes(options.work) < 2 * options.outputBytes) clean(left.splice(0));
-      if (round === 0 && !deleted) freshPages.add(name);
+      if (round === 0 && !deleted && contestant.output !== undefined) freshPages.add(name);
       try {
         const sample = await once(contestant);
         if (counted.has(name)) {
@@ -113,10 +113,11 @@ export async function runRounds(
   }
 
   return lineups.flatMap(({ contestants, counted }) =>
-    contestants.flatMap(({ name, bytes }): Result[] => {
+    contestants.flatMap(({ name, bytes, ours }): Result[] => {
       const [fresh, ...counting] = samples.get(name) ?? [];
       if (!counted.has(name) || failed.has(name) || fresh === undefined) return [];
-      return [{ name, bytes, samples: counting, fresh, freshPages: freshPages.has(name) }];
+      const rest = { bytes, samples: counting, fresh, freshPages: freshPages.has(name) };
+      return [{ name, ...(ours === undefined ? {} : { ours }), ...rest }];
     }),
   );
 }

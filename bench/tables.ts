@@ -67,7 +67,7 @@ function row(scene: Scene, result: Result): string[] {
     ratio === undefined || result.name === scene.reference ? '' : spreadText(ratio, 2),
     cpuPerGB === undefined ? '' : cpuPerGB.toFixed(2),
     memoryBytes === undefined ? '' : (memoryBytes / MB).toFixed(0),
-    timeText(result.fresh.wall) + (result.freshPages && result.bytes > 0 ? ' *' : ''),
+    timeText(result.fresh.wall) + (result.freshPages ? ' *' : ''),
   ];
 }
 

@@ -149,6 +149,7 @@ const systemWords: Record<string, string> = {
   EEXIST: 'it exists already',
   EISDIR: 'it is a directory',
   EBADF: 'it is not open',
+  EINVAL: 'it cannot be used like this',
   EMFILE: 'too many open files',
   EPIPE: 'the reader went away',
 };

@@ -14,6 +14,8 @@ export interface Stage {
 export interface Contestant {
   /** Unique within a scene; part of the key that records are compared by. */
   readonly name: string;
+  /** Strongroom itself: what is held against the baseline. */
+  readonly ours?: true;
   /** What throughput counts; 0 where time alone matters. */
   readonly bytes: number;
   readonly command: Command;

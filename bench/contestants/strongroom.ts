@@ -80,7 +80,13 @@ function contestantsOf(stage: Stage, keys: Keys, variant: Variant, whats: readon
       ...fromArchive,
     },
   };
-  return whats.map((what): Contestant => ({ name: named(what), ...rows[what] }));
+  return whats.map(
+    (what): Contestant => ({
+      name: named(what),
+      ours: true,
+      ...rows[what],
+    }),
+  );
 }
 
 const everything: readonly What[] = ['seal', 'open', 'open-shard', 'verify', 'open-stdout', 'cat'];
@@ -139,7 +145,8 @@ export const readsTeam: Team = {
       },
       figures: ({ sample, stdout }) => ({ ...sample, ...JSON.parse(stdout) }),
     });
-    return { contestants: [contestant('raw', 'raw'), contestant('read 4 KiB', 'strongroom')] };
+    const ours: Contestant = { ...contestant('read 4 KiB', 'strongroom'), ours: true };
+    return { contestants: [contestant('raw', 'raw'), ours] };
   },
 };
 
@@ -150,18 +157,24 @@ export const startUpTeam = (nodes: readonly Variant[]): Team => ({
   absent: always,
   async prepare(stage): Promise<Prepared> {
     const keys = await createKeys('hybrid', stage.work);
-    const row = (name: string, ...argv: [string, ...string[]]): Contestant => ({
+    const row = (name: string, node: string, ...args: string[]): Contestant => ({
       name,
+      ours: true,
       bytes: 0,
-      command: { argv },
+      command: { argv: [node, strongroom, ...args] },
     });
+    const bare: Contestant = {
+      name: 'node',
+      bytes: 0,
+      command: { argv: [process.execPath, '-e', '0'] },
+    };
     const timeOnly = (contestant: Contestant): Contestant => ({ ...contestant, bytes: 0 });
     return {
       contestants: [
-        row('node', process.execPath, '-e', '0'),
-        row('--version', process.execPath, strongroom, '--version'),
-        row('--help', process.execPath, strongroom, '--help'),
-        ...nodes.map(({ label, node }) => row(`--version ${label}`, node, strongroom, '--version')),
+        bare,
+        row('--version', process.execPath, '--version'),
+        row('--help', process.execPath, '--help'),
+        ...nodes.map(({ label, node }) => row(`--version ${label}`, node, '--version')),
         ...contestantsOf(stage, keys, plain, ['seal', 'open', 'verify']).map(timeOnly),
         ...(await grantOf(stage, keys)),
       ],
@@ -178,5 +191,7 @@ async function grantOf({ work }: Stage, author: Keys): Promise<Contestant[]> {
   const archive = join(work, 'seal.strongroom');
   const options = ['--identity', author.identity, '--signer', author.card, '--quiet'];
   const argv = [process.execPath, strongroom, 'grant', archive, '-r', `${friend}.card`, ...options];
-  return [{ name: 'grant', bytes: 0, needs: 'seal', command: { argv: argv as [string] } }];
+  return [
+    { name: 'grant', ours: true, bytes: 0, needs: 'seal', command: { argv: argv as [string] } },
+  ];
 }

@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { text } from '../bytes.ts';
-import { type Fingerprint, readFully } from '../engine/files.ts';
+import { type Fingerprint, fingerprintFrom, readFully } from '../engine/files.ts';
 import { noLiterals, type Pieces } from '../engine/pieces.ts';
 import { asStrongroomError, isStrongroomError, StrongroomError } from '../errors.ts';
 import type { Entry } from './entry.ts';
@@ -43,7 +43,7 @@ export async function planSource(path: string, options: PlanOptions): Promise<Pl
     });
   }
   const real = realpathSync(path);
-  if (looksLikeTar(real)) return planTar(real, fingerprint(stat));
+  if (looksLikeTar(real)) return planTar(real, fingerprintFrom(stat));
   return planTree([found(real, basename(resolve(path)), stat)]);
 }
 
@@ -52,12 +52,6 @@ interface Found extends PlannedFile {
   readonly fingerprint: Fingerprint;
 }
 
-const fingerprint = (stat: BigIntStats): Fingerprint => ({
-  size: Number(stat.size),
-  mtimeNs: String(stat.mtimeNs),
-  inode: String(stat.ino),
-});
-
 const found = (source: string, path: string, stat: BigIntStats): Found => ({
   type: stat.isDirectory() ? 'directory' : 'file',
   path,
@@ -65,7 +59,7 @@ const found = (source: string, path: string, stat: BigIntStats): Found => ({
   mode: Number(stat.mode & 0o777n),
   mtime: Number(stat.mtimeNs / 1_000_000_000n),
   source,
-  fingerprint: fingerprint(stat),
+  fingerprint: fingerprintFrom(stat),
 });
 
 function statOf(path: string, follow: boolean): BigIntStats {

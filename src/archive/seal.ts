@@ -25,17 +25,34 @@ const envelope = z.strictObject({
   signatures: schemas.signatures,
 });
 
+/** JSON as docs/format.md allows it: no null, no numbers but integers from 0. */
+const claimsSchema = z.record(
+  z.string(),
+  z.json().refine(isPlain, 'null, or a number that is not an integer from 0 to 2^53 - 1'),
+);
+
+function isPlain(value: unknown): boolean {
+  if (typeof value === 'number') return Number.isSafeInteger(value) && value >= 0;
+  if (typeof value !== 'object') return true;
+  return value !== null && Object.values(value).every(isPlain);
+}
+
+/** Whether `claims` can be sealed; their length is another matter. */
+export const areClaims = (claims: unknown): boolean => claimsSchema.safeParse(claims).success;
+
+const maxSegments = 2 ** 40;
+
 const statement = z.strictObject({
   _type: z.literal('https://in-toto.io/Statement/v1'),
   predicate: z.strictObject({
     archive: schemas.keyId,
     author: z.strictObject({ keys: z.array(schemas.keyId), name: z.string().max(128) }),
-    claims: z.record(z.string(), z.json()).exactOptional(),
+    claims: claimsSchema.exactOptional(),
     commit: schemas.base64(commitBytes),
     core: schemas.base64(48),
     floe: schemas.base64(floeHeaderBytes),
     manifest: z.strictObject({ digest: hexDigest, length: z.int().min(0) }),
-    payload: z.strictObject({ length: z.int().min(0), segments: z.int().min(1) }),
+    payload: z.strictObject({ length: z.int().min(0), segments: z.int().min(1).max(maxSegments) }),
     suite: z.enum(Object.keys(suites) as SuiteName[]),
     time: schemas.time,
   }),

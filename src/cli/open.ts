@@ -33,7 +33,7 @@ export function addOpen(program: Command): void {
       'before',
       `Examples:
   strongroom open weights.srm -o weights -i partner.key --signer lab.key.card
-  strongroom open weights.srm -o some -i me.key --trust policy.json --only '*.json'
+  strongroom open weights.srm -o some --only '*.json' -i me.key --trust p.json
   curl -s URL | strongroom open - -o weights -i me.key --signer lab.key.card
   strongroom open weights.srm --stdout -i me.key --signer lab.key.card | tar t
 `,

@@ -73,7 +73,7 @@ function rateMeter() {
 }
 
 /** One line no wider than the terminal; a pipe has neither a bar nor an end in sight. */
-export function render(
+function render(
   verb: string,
   { done, total }: Progress,
   perSecond: number,

@@ -5,7 +5,7 @@
 import { constants } from 'node:os';
 
 const names = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-export type SignalName = (typeof names)[number];
+type SignalName = (typeof names)[number];
 
 const controller = new AbortController();
 let received: SignalName | undefined;

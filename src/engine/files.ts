@@ -1,5 +1,6 @@
 /** Whole reads and writes on file descriptors, and a small cache of open files. */
 import {
+  type BigIntStats,
   closeSync,
   constants,
   fstatSync,
@@ -80,6 +81,8 @@ export interface Fingerprint {
   readonly size: number;
   /** Modification time, nanoseconds since 1970, in decimal. */
   readonly mtimeNs: string;
+  /** Of any change, which nobody can set back: nanoseconds since 1970, in decimal. */
+  readonly ctimeNs: string;
   readonly inode: string;
 }
 
@@ -93,12 +96,18 @@ export function fingerprintOf(path: string, follow: boolean): Fingerprint {
 }
 
 export function descriptorFingerprint(fd: number): Fingerprint {
-  const { size, mtimeNs, ino } = fstatSync(fd, { bigint: true });
-  return { size: Number(size), mtimeNs: String(mtimeNs), inode: String(ino) };
+  return fingerprintFrom(fstatSync(fd, { bigint: true }));
 }
 
+export const fingerprintFrom = (stat: BigIntStats): Fingerprint => ({
+  size: Number(stat.size),
+  mtimeNs: String(stat.mtimeNs),
+  ctimeNs: String(stat.ctimeNs),
+  inode: String(stat.ino),
+});
+
 export const sameFingerprint = (a: Fingerprint, b: Fingerprint): boolean =>
-  a.size === b.size && a.mtimeNs === b.mtimeNs && a.inode === b.inode;
+  a.size === b.size && a.mtimeNs === b.mtimeNs && a.ctimeNs === b.ctimeNs && a.inode === b.inode;
 
 export const sourceChanged = (file: string): StrongroomError =>
   new StrongroomError('SOURCE_CHANGED', `${file}: changed while it was read`, { file });

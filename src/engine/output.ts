@@ -94,20 +94,8 @@ export function createDirectory(path: string): Output {
   const target = resolve(path);
   const parent = dirname(target);
   try {
-    const there = existsSync(target);
-    if (
-      exists(target) &&
-      !(there && statSync(target).isDirectory() && readdirSync(target).length === 0)
-    ) {
-      throw new StrongroomError(
-        'OUTPUT_EXISTS',
-        `${path}: exists already and is not an empty directory`,
-        {
-          file: path,
-        },
-      );
-    }
-    const mounted = there && statSync(target).dev !== statSync(parent).dev;
+    if (isTaken(target)) throw taken(path);
+    const mounted = exists(target) && statSync(target).dev !== statSync(parent).dev;
     const temporary = join(mounted ? target : parent, temporaryName(basename(target)));
     mkdirSync(temporary, { mode: 0o700 });
     return directoryOutput(temporary, target, mounted);
@@ -115,6 +103,19 @@ export function createDirectory(path: string): Output {
     throw asStrongroomError(error, path);
   }
 }
+
+/** Whether something is there that is no empty directory. */
+function isTaken(target: string): boolean {
+  if (!exists(target)) return false;
+  const isEmpty =
+    existsSync(target) && statSync(target).isDirectory() && readdirSync(target).length === 0;
+  return !isEmpty;
+}
+
+const taken = (path: string): StrongroomError =>
+  new StrongroomError('OUTPUT_EXISTS', `${path}: exists already and is not an empty directory`, {
+    file: path,
+  });
 
 function directoryOutput(temporary: string, target: string, mounted: boolean): Output {
   let pending = true;
@@ -128,7 +129,12 @@ function directoryOutput(temporary: string, target: string, mounted: boolean): O
         }
         rmSync(temporary, { recursive: true });
       } else {
-        renameSync(temporary, target);
+        try {
+          renameSync(temporary, target);
+        } catch (error) {
+          // It appeared since; systems tell that in several ways.
+          throw isTaken(target) ? taken(target) : error;
+        }
       }
       pending = false;
       syncDirectory(dirname(target));

@@ -24,7 +24,7 @@ import { createDirectory } from '../engine/output.ts';
 import type { RunOptions } from '../engine/pool.ts';
 import { keptSource, openSource, readExactly, type SourceLocation } from '../engine/source.ts';
 import { buildTree, tilesBytes } from '../engine/tree.ts';
-import { StrongroomError } from '../errors.ts';
+import { asStrongroomError, StrongroomError } from '../errors.ts';
 import { finishTree, prepareTree, wantedSegments } from './extract.ts';
 import { readInput } from './input.ts';
 
@@ -75,7 +75,11 @@ export async function open(path: string, options: OpenOptions): Promise<OpenRepo
       );
     }
   }
-  return path === '-' ? openPipe(options) : openFile({ kind: 'file', path }, options);
+  try {
+    return await (path === '-' ? openPipe(options) : openFile({ kind: 'file', path }, options));
+  } catch (error) {
+    throw asStrongroomError(error);
+  }
 }
 
 function openFile(location: SourceLocation, options: OpenOptions): Promise<OpenReport> {

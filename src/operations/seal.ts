@@ -10,7 +10,7 @@ import { LeafCollector } from '../archive/jobs/leaves.ts';
 import { createKeyring, keyringBytes, maxRecipients } from '../archive/keyring.ts';
 import { sealManifest } from '../archive/manifest.ts';
 import { type Plan, planSource } from '../archive/plan.ts';
-import { type Claims, createSeal, maxClaimsBytes } from '../archive/seal.ts';
+import { areClaims, type Claims, createSeal, maxClaimsBytes } from '../archive/seal.ts';
 import { encodeSlot, slotHeadBytes } from '../archive/slots.ts';
 import { runParallel, runPipe } from '../archive/worker.ts';
 import { hex, wipe } from '../bytes.ts';
@@ -26,7 +26,7 @@ import { exists, standard, writeFully, writePipe } from '../engine/files.ts';
 import { createFile } from '../engine/output.ts';
 import type { RunOptions } from '../engine/pool.ts';
 import { buildTree } from '../engine/tree.ts';
-import { StrongroomError } from '../errors.ts';
+import { asStrongroomError, StrongroomError } from '../errors.ts';
 import { encodeJson } from '../json.ts';
 import { assertSealable, type Card } from '../keys/card.ts';
 import type { Identity } from '../keys/identity.ts';
@@ -137,6 +137,8 @@ export async function seal(source: string, options: SealOptions): Promise<SealRe
       archiveBytes: footer.archiveBytes,
       recipients: recipients.length,
     };
+  } catch (error) {
+    throw asStrongroomError(error);
   } finally {
     keys.wipe();
     wipe(fileKey, state.messageKey);
@@ -158,6 +160,9 @@ function assertFit({ recipients, signer, claims, segmentBytes }: SealOptions): v
       throw new StrongroomError('USAGE', `the card of ${card.name} is named twice`);
     }
     ids.add(card.kem.id);
+  }
+  if (claims !== undefined && !areClaims(claims)) {
+    throw new StrongroomError('USAGE', 'claims have no null and no numbers but integers from 0');
   }
   if (claims !== undefined && encodeJson(claims).length > maxClaimsBytes) {
     throw new StrongroomError('USAGE', `the claims are longer than ${maxClaimsBytes} bytes`);

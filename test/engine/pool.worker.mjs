@@ -1,0 +1,41 @@
+// What a thread does in the tests of the pool: whatever the job says.
+import { isMainThread } from 'node:worker_threads';
+import { serveJob } from '#strongroom/engine/pool.js';
+import { StrongroomError } from '#strongroom/errors.js';
+
+const jobs = {
+  count(job, control, report) {
+    for (let i = control.claim(job.units); i !== undefined; i = control.claim(job.units)) {
+      control.report(1);
+      report(i);
+    }
+  },
+  inOrder(job, control, report) {
+    for (let i = control.claim(job.units); i !== undefined; i = control.claim(job.units)) {
+      if (!control.awaitWriteTurn(i)) return;
+      report(i);
+      control.passWriteTurn();
+    }
+  },
+  failAt(job, control, report) {
+    for (let i = control.claim(job.units); i !== undefined; i = control.claim(job.units)) {
+      if (i === job.at) {
+        throw new StrongroomError('SEGMENT_INVALID', 'broken', { segment: i, file: 'f' });
+      }
+      // The others wait for a turn that never comes.
+      if (!control.awaitWriteTurn(i)) return;
+      control.passWriteTurn();
+      report(i);
+    }
+  },
+  crash() {
+    throw new RangeError('unexpected');
+  },
+  spin(_job, control) {
+    while (!control.stopped) control.report(1);
+  },
+};
+
+if (!isMainThread) {
+  await serveJob(async (job, control, report) => jobs[job.kind](job, control, report));
+}

@@ -37,6 +37,16 @@ const codes = {
   POLICY_INVALID: [failure, 'see the trust policy section of docs/format.md'],
   PEM_INVALID: [failure, 'give the PEM that "strongroom card export" or another tool wrote'],
   KEY_INVALID: [failure, 'ask its owner for a fresh copy'],
+  KEY_STATE: [failure, 'see its history with "strongroom keys show"'],
+  KEY_UNLISTED: [failure, 'have a registry administrator add it: "strongroom keys add"'],
+  KEY_COMPROMISED: [verification, 'have it sealed or granted anew by a key that is good'],
+  REGISTRY_INVALID: [verification, 'restore the registry from its history'],
+  REGISTRY_UNTRUSTED: [verification, 'name every administrator whom you trust: --admin CARD'],
+  REGISTRY_FORKED: [
+    verification,
+    'remove one of the two events, then make it again after the other',
+  ],
+  REGISTRY_ROLLED_BACK: [verification, 'fetch the newest registry, or find out who removed events'],
   SUITE_MISMATCH: [failure, 'use cards and identities of one suite'],
   NO_KEY_FITS: [noKey, 'did you give the right --identity, and was it granted access?'],
 
@@ -66,6 +76,38 @@ const codes = {
   ENTRY_UNSAFE: [verification],
   TAR_INVALID: [verification],
   TAR_MISMATCH: [verification],
+
+  // Custody: who may open an archive, as it changes
+  RING_FULL: [
+    failure,
+    'write a detached key ring with --output, or make room with "strongroom rekey --room N"',
+  ],
+  RING_BUSY: [failure, 'wait until the other command is done, then try again'],
+  EPOCH_ROLLBACK: [
+    verification,
+    'someone may have put back an older key ring: ask who granted access for the newest one',
+  ],
+  GRANTER_UNTRUSTED: [failure, 'let the author or a custodian that the policy names do it'],
+  ALREADY_GRANTED: [failure, 'see who can open it with "strongroom recipients"'],
+  NOT_A_RECIPIENT: [failure, 'see who can open it with "strongroom recipients"'],
+  LOCKED_OUT: [failure, 'let another custodian do it, or say --yes-lock-me-out'],
+
+  // Quorums: what is asked, and what custodians answer
+  QUORUM_INVALID: [usage, 'see the quorum section of docs/custody.md'],
+  NO_QUORUM: [failure, 'see who can open it with "strongroom inspect"'],
+  REQUEST_INVALID: [verification, 'ask for the file once more'],
+  REQUEST_MISMATCH: [verification, 'give the archive that is asked for, or ask anew'],
+  REQUEST_EXPIRED: [verification, 'ask anew with "strongroom quorum request"'],
+  REQUEST_KEY_INVALID: [failure, 'give the key that was written beside the request'],
+  APPROVAL_INVALID: [verification, 'ask the custodian for the file once more'],
+  APPROVAL_REPLAYED: [verification, 'ask the custodian to answer this request'],
+  APPROVAL_OTHER_ARCHIVE: [verification, 'ask the custodian to answer this request'],
+  APPROVAL_OTHER_SPLIT: [verification, 'ask the custodian to answer this request'],
+  APPROVAL_DUPLICATE: [failure, 'give one approval of each custodian'],
+  APPROVAL_DECLINED: [failure, 'nothing was written'],
+  NOT_A_HOLDER: [noKey, 'see who holds shares with "strongroom inspect"'],
+  SHARE_INVALID: [verification, 'ask another custodian, or reshare'],
+  QUORUM_SHORT: [noKey],
 
   // Files and the machine
   NOT_FOUND: [failure],

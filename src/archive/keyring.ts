@@ -7,6 +7,7 @@ import type { Suite } from '../crypto/suites.ts';
 import { StrongroomError } from '../errors.ts';
 import { decodeJson, encodeJson } from '../json.ts';
 import { type Card, isValidAt } from '../keys/card.ts';
+import { assertSignedWhileActive } from '../keys/enforce.ts';
 import type { Identity } from '../keys/identity.ts';
 import { type Trust, trustedCard } from '../keys/policy.ts';
 import { schemas, signaturesVerify, signDocument, timeOf } from '../keys/signed.ts';
@@ -19,13 +20,15 @@ import {
   unwrapFileKey,
   wrapFileKey,
 } from './filekey.ts';
+import { faultInQuorums, type QuorumStanza, quorumsSchema, sealedShareBytes } from './quorum.ts';
 import { decodeSlot } from './slots.ts';
 
 const payloadType = 'application/vnd.strongroom.keyring.v1+json';
 
 export const maxKeyringBytes = 2 ** 26;
 export const maxRecipients = 10_000;
-const maxReason = 1024;
+/** In UTF-16 units. */
+export const maxReason = 1024;
 
 const stanza = z.strictObject({
   enc: schemas.base64(),
@@ -43,14 +46,17 @@ const document = z.strictObject({
     epoch: z.int().min(1),
     mac: schemas.base64(48),
     previous: schemas.base64(48).exactOptional(),
+    quorums: quorumsSchema.exactOptional(),
     reason: z.string().max(maxReason).exactOptional(),
-    recipients: z.array(stanza).min(1).max(maxRecipients),
+    recipients: z.array(stanza).max(maxRecipients),
     type: z.literal('strongroom/keyring'),
     version: z.literal(1),
   }),
 });
 
 export type KeyringDocument = z.infer<typeof document>;
+/** The file key, sealed to one recipient. */
+export type Stanza = z.infer<typeof stanza>;
 
 export interface Keyring {
   readonly document: KeyringDocument;
@@ -63,46 +69,79 @@ export interface NewKeyring {
   readonly keys: ArchiveKeys;
   readonly fileKey: Uint8Array;
   readonly recipients: readonly Card[];
+  /** Ready-made; there is at least one if there are no recipients. */
+  readonly quorums?: QuorumStanza[];
   /** Leaves out whose stanza is whose. */
   readonly hideRecipients: boolean;
+  readonly reason?: string | undefined;
   readonly signer: Identity;
 }
 
-/** Bytes that a key ring with so many recipients takes at most, without a reason. */
-export function keyringBytes(suite: Suite, recipients: number): number {
+/** Bytes that a key ring of so many recipients and shares takes at most, without a reason. */
+export function keyringBytes(suite: Suite, recipients: number, shares = 0): number {
   const encoded = (bytes: number) => 4 * Math.ceil(bytes / 3);
   const stanzaBytes = encoded(suite.kem.encBytes) + encoded(sealedKeyBytes) + 128;
+  // Names and ids of a custodian, and the custodian's part of what a group and a quorum add
+  const quorumShareBytes = encoded(suite.kem.encBytes) + encoded(sealedShareBytes) + 1280;
   const signatures = suite.signatures.reduce(
     (sum, { signatureBytes }) => sum + encoded(signatureBytes) + 128,
     0,
   );
-  return 1024 + recipients * stanzaBytes + signatures;
+  return 1024 + recipients * stanzaBytes + shares * quorumShareBytes + signatures;
 }
 
 /** The first epoch of a new archive's key ring. */
 export function createKeyring(ring: NewKeyring): Keyring {
-  const { core, keys, fileKey, hideRecipients } = ring;
-  const recipients = ring.recipients.map(({ kem }) => {
-    const { enc, sealed } = wrapFileKey(fileKey, core, keys.commit, kem.publicKey);
-    return {
-      enc: base64(enc),
-      ...(hideRecipients ? {} : { key: kem.id }),
-      sealed: base64(sealed),
-    };
-  });
+  const { core, keys, fileKey, hideRecipients, quorums = [] } = ring;
+  const recipients = ring.recipients.map((card) =>
+    stanzaFor(card, fileKey, core, keys, hideRecipients),
+  );
   const body = {
     archive: hex(core.archiveId),
     commit: base64(keys.commit),
     core: base64(core.hash),
     created: timeOf(),
     epoch: 1,
+    ...(quorums.length === 0 ? {} : { quorums: [...quorums] }),
+    ...(ring.reason === undefined ? {} : { reason: ring.reason }),
     recipients,
     type: 'strongroom/keyring' as const,
     version: 1 as const,
   };
+  return signKeyring(body, core, keys, ring.signer);
+}
+
+/** @param hide leaves out whose stanza it is. */
+export function stanzaFor(
+  { kem }: Card,
+  fileKey: Uint8Array,
+  core: Core,
+  keys: ArchiveKeys,
+  hide: boolean,
+): Stanza {
+  const { enc, sealed } = wrapFileKey(fileKey, core, keys.commit, kem.publicKey);
+  return { enc: base64(enc), ...(hide ? {} : { key: kem.id }), sealed: base64(sealed) };
+}
+
+/** A ring of this content, with its MAC and the signatures of `signer`. */
+export function signKeyring(
+  body: Omit<KeyringDocument['signed'], 'mac'>,
+  core: Core,
+  keys: ArchiveKeys,
+  signer: Identity,
+): Keyring {
   const signed = { ...body, mac: base64(hmacSha384(keys.keyring, encodeJson(body))) };
-  const bytes = encodeJson(signDocument(payloadType, signed, ring.signer));
+  const bytes = encodeJson(signDocument(payloadType, signed, signer));
   return decodeKeyring(bytes, core, 'new key ring');
+}
+
+/**
+ * The shape of a key ring alone: for looking at one whose archive is not there.
+ * @throws StrongroomError KEYRING_INVALID.
+ */
+export function parseKeyring(bytes: Uint8Array, name: string): KeyringDocument {
+  const what = `${name}: key ring`;
+  return decodeJson(bytes, document, { what, code: 'KEYRING_INVALID', maxBytes: maxKeyringBytes });
 }
 
 /**
@@ -112,11 +151,7 @@ export function createKeyring(ring: NewKeyring): Keyring {
 export function decodeKeyring(bytes: Uint8Array, core: Core, name: string): Keyring {
   const invalid = (what: string) =>
     new StrongroomError('KEYRING_INVALID', `${name}: ${what}`, { file: name });
-  const parsed = decodeJson(bytes, document, {
-    what: `${name}: key ring`,
-    code: 'KEYRING_INVALID',
-    maxBytes: maxKeyringBytes,
-  });
+  const parsed = parseKeyring(bytes, name);
   const { signed } = parsed;
   if (signed.archive !== hex(core.archiveId) || signed.core !== base64(core.hash)) {
     throw new StrongroomError(
@@ -130,6 +165,11 @@ export function decodeKeyring(bytes: Uint8Array, core: Core, name: string): Keyr
   if ((signed.epoch === 1) !== (signed.previous === undefined)) {
     throw invalid('the key ring names a previous one exactly when it is not the first');
   }
+  if (signed.recipients.length === 0 && signed.quorums === undefined) {
+    throw invalid('the key ring names nobody');
+  }
+  const fault = faultInQuorums(signed.quorums ?? [], core.suite);
+  if (fault !== undefined) throw invalid(fault);
   const named = new Set<string>();
   for (const { enc, key } of signed.recipients) {
     if (fromBase64(enc).length !== core.suite.kem.encBytes) {
@@ -169,6 +209,14 @@ export function chooseKeyring(
   return a > b ? first : second;
 }
 
+/** A file key that was found otherwise than in a stanza, such as by a quorum. */
+export interface FoundKey {
+  readonly fileKey: Uint8Array;
+}
+
+/** Whoever can open an archive. */
+export type KeyHolder = Identity | FoundKey;
+
 /**
  * The file key from the stanza that names the identity, or from a hidden one.
  * @throws StrongroomError SUITE_MISMATCH, NO_KEY_FITS.
@@ -194,8 +242,13 @@ function fileKeyFrom(ring: Keyring, core: Core, identity: Identity, name: string
     fileKey ??= found;
   }
   if (fileKey === undefined) {
+    const holds = ring.document.signed.quorums?.some(({ groups }) =>
+      groups.some(({ shares }) => shares.some(({ key }) => key === identity.card.kem.id)),
+    );
+    const hint = 'it holds a share of a quorum: ask the others with "strongroom quorum request"';
     throw new StrongroomError('NO_KEY_FITS', `${name}: was not sealed to this identity`, {
       file: name,
+      ...(holds ? { hint } : {}),
     });
   }
   return fileKey;
@@ -209,10 +262,11 @@ function fileKeyFrom(ring: Keyring, core: Core, identity: Identity, name: string
 export function unlockKeyring(
   ring: Keyring,
   core: Core,
-  identity: Identity,
+  holder: KeyHolder,
   name: string,
 ): { readonly fileKey: Uint8Array; readonly keys: ArchiveKeys } {
-  const fileKey = fileKeyFrom(ring, core, identity, name);
+  const fileKey =
+    'fileKey' in holder ? Uint8Array.from(holder.fileKey) : fileKeyFrom(ring, core, holder, name);
   const keys = deriveArchiveKeys(fileKey, core);
   const { mac, ...body } = ring.document.signed;
   const refuse = (code: 'COMMIT_MISMATCH' | 'KEYRING_MAC', what: string) => {
@@ -221,7 +275,7 @@ export function unlockKeyring(
     return new StrongroomError(code, `${name}: ${what}`, { file: name });
   };
   if (!equal(keys.commit, fromBase64(body.commit))) {
-    throw refuse('COMMIT_MISMATCH', 'the key in the stanza is not the key of this archive');
+    throw refuse('COMMIT_MISMATCH', 'the key that was found is not the key of this archive');
   }
   if (!equal(hmacSha384(keys.keyring, encodeJson(body)), fromBase64(mac))) {
     throw refuse('KEYRING_MAC', 'the key ring was not written by someone who has the key');
@@ -231,7 +285,7 @@ export function unlockKeyring(
 
 /**
  * Step 6: whoever wrote the ring: the archive's author if trusted as one, or a trusted custodian.
- * @throws StrongroomError KEYRING_UNTRUSTED.
+ * @throws StrongroomError KEYRING_UNTRUSTED, KEY_COMPROMISED.
  */
 export function trustKeyring(ring: Keyring, core: Core, trust: Trust, name: string): Card {
   const { signatures, signed } = ring.document;
@@ -251,6 +305,13 @@ export function trustKeyring(ring: Keyring, core: Core, trust: Trust, name: stri
       `access was granted at ${signed.created}, when the card of ${card.name} was not valid`,
     );
   }
+  assertSignedWhileActive(trust, {
+    by: card,
+    time: signed.created,
+    name,
+    verb: 'granted access',
+    code: 'KEYRING_UNTRUSTED',
+  });
   return card;
 }
 

@@ -1,6 +1,6 @@
 /** Reading an archive, in the steps of docs/format.md, "How to read". */
 import { readFileSync, statSync } from 'node:fs';
-import { base64, wipe } from '../bytes.ts';
+import { base64, equal, wipe } from '../bytes.ts';
 import {
   ciphertextBytes,
   type FloeState,
@@ -11,7 +11,7 @@ import { readExactly, type Source } from '../engine/source.ts';
 import { type TreeLocation, tilesBytes } from '../engine/tree.ts';
 import { asStrongroomError, StrongroomError } from '../errors.ts';
 import type { Card } from '../keys/card.ts';
-import type { Identity } from '../keys/identity.ts';
+import { assertMayProcess } from '../keys/enforce.ts';
 import type { Trust } from '../keys/policy.ts';
 import { type Core, coreBytes, decodeCore, payloadOffset, slotOffsets } from './core.ts';
 import type { ArchiveKeys } from './filekey.ts';
@@ -19,6 +19,7 @@ import { decodeFooter, type Footer, tailBytes } from './footer.ts';
 import {
   chooseKeyring,
   decodeKeyring,
+  type KeyHolder,
   type Keyring,
   maxKeyringBytes,
   trustKeyring,
@@ -43,14 +44,35 @@ export interface Front {
 export async function readFront(source: Source, keyring?: string): Promise<Front> {
   const head = new Uint8Array(coreBytes);
   const core = decodeCore(head.subarray(0, await source.readAt(head, 0)), source.name);
-  const [a, b] = slotOffsets(core);
-  const slots = [
-    await readExactly(source, a, core.slotBytes),
-    await readExactly(source, b, core.slotBytes),
-  ] as const;
   if (keyring !== undefined) return { core, ring: readDetached(keyring, core) };
-  const { slot, ...ring } = chooseKeyring(slots, core, source.name);
+  const { ring, slot } = await readSlots(source, core);
   return { core, ring, slot };
+}
+
+export interface Slots {
+  /** As they stand in the archive. */
+  readonly slots: readonly [Uint8Array, Uint8Array];
+  readonly ring: Keyring;
+  /** The slot that counts. */
+  readonly slot: 0 | 1;
+}
+
+/** Both slots of an archive. A writer may be at work: what does not fit is read once more. */
+export async function readSlots(source: Source, core: Core): Promise<Slots> {
+  const [a, b] = slotOffsets(core);
+  let before: Uint8Array | undefined;
+  for (;;) {
+    const both = await readExactly(source, a, 2 * core.slotBytes);
+    const slots = [both.subarray(0, b - a), both.subarray(b - a)] as const;
+    try {
+      const { slot, ...ring } = chooseKeyring(slots, core, source.name);
+      return { slots, ring, slot };
+    } catch (error) {
+      // Every state between two writes is sound, so what stays as it is is no writer's doing.
+      if (before !== undefined && equal(before, both)) throw error;
+      before = both;
+    }
+  }
 }
 
 function readDetached(path: string, core: Core): Keyring {
@@ -155,7 +177,7 @@ export async function readManifestBytes(
 
 /** Whose key, and whose word. */
 export interface Access {
-  readonly identity: Identity;
+  readonly identity: KeyHolder;
   readonly trust: Trust;
   /** Path of a detached key ring. */
   readonly keyring?: string | undefined;
@@ -183,6 +205,7 @@ export function unlockFront(
   const { fileKey, keys } = unlockKeyring(front.ring, front.core, access.identity, name);
   wipe(fileKey);
   try {
+    if ('card' in access.identity) assertMayProcess(access.trust, access.identity.card);
     return { keys, grantedBy: trustKeyring(front.ring, front.core, access.trust, name) };
   } catch (error) {
     keys.wipe();

@@ -6,6 +6,7 @@ import { type SuiteName, suites } from '../crypto/suites.ts';
 import { StrongroomError } from '../errors.ts';
 import { decodeJson, encodeJson } from '../json.ts';
 import { type Card, isValidAt } from '../keys/card.ts';
+import { assertSignedWhileActive } from '../keys/enforce.ts';
 import type { Identity } from '../keys/identity.ts';
 import { type Trust, trustedCard } from '../keys/policy.ts';
 import { schemas, signaturesVerify, signBytes, timeOf } from '../keys/signed.ts';
@@ -42,17 +43,32 @@ export const areClaims = (claims: unknown): boolean => claimsSchema.safeParse(cl
 
 const maxSegments = 2 ** 40;
 
+const authorSchema = z.strictObject({ keys: z.array(schemas.keyId), name: z.string().max(128) });
+
+/** An archive whose content was sealed anew, under another key. */
+const predecessor = z.strictObject({
+  archive: schemas.keyId,
+  author: authorSchema,
+  contentRoot: hexDigest,
+  time: schemas.time,
+});
+export type Predecessor = z.infer<typeof predecessor>;
+
+/** How often content can be sealed anew. */
+export const maxPredecessors = 256;
+
 const statement = z.strictObject({
   _type: z.literal('https://in-toto.io/Statement/v1'),
   predicate: z.strictObject({
     archive: schemas.keyId,
-    author: z.strictObject({ keys: z.array(schemas.keyId), name: z.string().max(128) }),
+    author: authorSchema,
     claims: claimsSchema.exactOptional(),
     commit: schemas.base64(commitBytes),
     core: schemas.base64(48),
     floe: schemas.base64(floeHeaderBytes),
     manifest: z.strictObject({ digest: hexDigest, length: z.int().min(0) }),
     payload: z.strictObject({ length: z.int().min(0), segments: z.int().min(1).max(maxSegments) }),
+    rekeyed: z.array(predecessor).min(1).max(maxPredecessors).exactOptional(),
     suite: z.enum(Object.keys(suites) as SuiteName[]),
     time: schemas.time,
   }),
@@ -78,6 +94,8 @@ export interface NewSeal {
   readonly core: Core;
   readonly signer: Identity;
   readonly claims: Claims | undefined;
+  /** The archives that this one's content comes from, the oldest first. */
+  readonly rekeyed?: readonly Predecessor[] | undefined;
   readonly commit: Uint8Array;
   readonly floeHeader: Uint8Array;
   /** The manifest as encrypted. */
@@ -104,6 +122,7 @@ export function createSeal(seal: NewSeal): Seal {
         length: seal.manifest.length,
       },
       payload: { length: seal.payload.length, segments: seal.payload.segments },
+      ...(seal.rekeyed === undefined ? {} : { rekeyed: [...seal.rekeyed] }),
       suite: core.suite.name,
       time: timeOf(),
     },
@@ -147,6 +166,10 @@ export function decodeSeal(bytes: Uint8Array, core: Core, name: string): Seal {
   if (fromHex(predicate.manifest.digest).length !== core.suite.hash.bytes) {
     throw invalid('the digest of the manifest is of the wrong length');
   }
+  for (const { contentRoot } of predicate.rekeyed ?? []) {
+    if (fromHex(contentRoot).length === core.suite.hash.bytes) continue;
+    throw invalid('the content root of a predecessor is of the wrong length');
+  }
   const segments = Math.max(1, Math.ceil(predicate.payload.length / core.segmentBytes));
   if (predicate.payload.segments !== segments) {
     throw mismatch(
@@ -158,7 +181,7 @@ export function decodeSeal(bytes: Uint8Array, core: Core, name: string): Seal {
 
 /**
  * The author of a seal, if the reader trusts them as one.
- * @throws StrongroomError SEAL_UNTRUSTED.
+ * @throws StrongroomError SEAL_UNTRUSTED, KEY_COMPROMISED.
  */
 export function trustSeal(seal: Seal, core: Core, trust: Trust, name: string): Card {
   const { predicate, envelope } = seal;
@@ -172,6 +195,8 @@ export function trustSeal(seal: Seal, core: Core, trust: Trust, name: string): C
   if (!isValidAt(card, predicate.time)) {
     throw untrusted(`was sealed at ${predicate.time}, when the card of ${card.name} was not valid`);
   }
+  const { time } = predicate;
+  assertSignedWhileActive(trust, { by: card, time, name, verb: 'sealed', code: 'SEAL_UNTRUSTED' });
   return card;
 }
 

@@ -15,10 +15,11 @@ import {
   type SealPipeJob,
   sealPipe,
 } from './jobs/pipe.ts';
+import { type RekeyJob, rekeySegments } from './jobs/rekey.ts';
 import { type SealJob, sealSegments } from './jobs/seal.ts';
 import { type VerifyJob, verifySegments } from './jobs/verify.ts';
 
-type ParallelJob = SealJob | OpenJob | VerifyJob;
+type ParallelJob = SealJob | OpenJob | VerifyJob | RekeyJob;
 type PipeJob = SealPipeJob | OpenPipeJob;
 type Job = ParallelJob | PipeJob;
 type Report = LeafReport | PipeReport;
@@ -64,6 +65,7 @@ const jobs: {
   seal: sealSegments,
   open: openSegments,
   verify: verifySegments,
+  rekey: rekeySegments,
   'seal-pipe': sealPipe,
   'open-pipe': openPipe,
 };

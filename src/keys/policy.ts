@@ -10,35 +10,66 @@ import { text } from '../bytes.ts';
 import { asStrongroomError, type ErrorContext, StrongroomError } from '../errors.ts';
 import { type Card, decodeCard, maxCardBytes } from './card.ts';
 import { readAtMost, withFile } from './read.ts';
+import type { KeyLife } from './states.ts';
 
 const maxPolicyBytes = 1048576;
 
-const roles = ['author', 'custodian', 'witness'] as const;
+export const roles = ['author', 'custodian', 'witness'] as const;
 export type Role = (typeof roles)[number];
 
-interface TrustEntry {
+/** Roles, each at most once. */
+export const rolesSchema = z
+  .array(z.enum(roles))
+  .refine((list) => new Set(list).size === list.length, 'a role twice');
+
+const pathSchema = z.string().min(1).max(4096);
+
+export interface TrustEntry {
   readonly card: Card;
+  /** None for who is only known as a recipient. */
   readonly roles: readonly Role[];
+  /** Absent where nobody keeps track of the key's state. */
+  readonly life?: KeyLife;
 }
 
 export interface Trust {
   readonly entries: readonly TrustEntry[];
+  /** Whether there is a registry: then nothing is sealed or granted to a key that is not in it. */
+  readonly registered?: boolean;
+  /**
+   * Whether to believe the time in a signature by a key that was compromised later: whoever
+   * got the key could have written any time.
+   */
+  readonly acceptBeforeCompromise?: boolean;
+  /** Told, in words, of what is accepted although its reader should know a doubt. */
+  readonly onWarning?: (message: string) => void;
 }
+
+/** Where a policy says that keys have their states from. */
+export interface RegistryReference {
+  /** A real path. */
+  readonly directory: string;
+  readonly administrators: readonly Card[];
+  /** A real path. */
+  readonly checkpoint?: string;
+  readonly acceptBeforeCompromise: boolean;
+}
+
+/** Reads what a policy refers to; `readRegistry` of the room `custody` is the one there is. */
+export type RegistryReader = (reference: RegistryReference) => Promise<Trust>;
 
 const policySchema = z.strictObject({
   type: z.literal('strongroom/policy'),
   version: z.literal(1),
-  trust: z
-    .array(
-      z.strictObject({
-        card: z.string().min(1).max(4096),
-        roles: z
-          .array(z.enum(roles))
-          .min(1)
-          .refine((list) => new Set(list).size === list.length, 'a role twice'),
-      }),
-    )
-    .max(1000),
+  trust: z.array(z.strictObject({ card: pathSchema, roles: rolesSchema.min(1) })).max(1000),
+  registry: z
+    .strictObject({
+      acceptBeforeCompromise: z.boolean().exactOptional(),
+      administrators: z.array(pathSchema).min(1).max(100),
+      checkpoint: pathSchema.exactOptional(),
+      path: pathSchema,
+    })
+    .exactOptional(),
 });
 
 /**
@@ -52,18 +83,18 @@ export function trustCards(cards: readonly Card[]): Trust {
 
 /**
  * Reads a trust policy and every card that it names.
- * @throws StrongroomError `POLICY_INVALID`, naming the file and the entry, or the
- *   system's error for the policy file itself.
+ * @param readRegistry without it, a policy that names a registry is refused.
+ * @throws StrongroomError `POLICY_INVALID`, naming the file and the entry; the system's
+ *   error for the policy file itself; and what `readRegistry` throws.
  */
-export async function readPolicy(path: string): Promise<Trust> {
+export async function readPolicy(path: string, readRegistry?: RegistryReader): Promise<Trust> {
   const bytes = await withFile(path, (fd) => readAtMost(fd, maxPolicyBytes + 1));
-  const { trust } = decodePolicy(bytes, path);
+  const { trust, registry } = decodePolicy(bytes, path);
   const directory = await realpath(dirname(path));
   const entries: TrustEntry[] = [];
   const firstWith = new Map<string, number>();
   for (const [i, { card: cardPath, roles }] of trust.entries()) {
-    const place = `trust[${i}] (${cardPath})`;
-    try {
+    await inPlace(path, `trust[${i}] (${cardPath})`, async () => {
       const card = await readCard(directory, cardPath);
       // Two cards of the same keys could differ in name or validity: which would count?
       const keys = card.signing.map((key) => key.id).join();
@@ -71,16 +102,57 @@ export async function readPolicy(path: string): Promise<Trust> {
       if (first !== undefined) throw broken(`it has the same keys as trust[${first}]`);
       firstWith.set(keys, i);
       entries.push({ card, roles });
-    } catch (error) {
-      const cause = asStrongroomError(error);
-      throw broken(`${path}: ${place}: ${cause.message}`, {
-        file: path,
-        cause,
-        ...(cause.hint === undefined ? {} : { hint: cause.hint }),
-      });
-    }
+    });
   }
-  return { entries };
+  if (registry === undefined) return { entries };
+  if (readRegistry === undefined) throw broken(`${path}: a registry is not expected here`);
+  const registered = await readRegistry(await referenceOf(path, directory, registry));
+  for (const [i, { card }] of entries.entries()) {
+    // It would have roles but no state, or two cards: which would count?
+    if (registered.entries.every((entry) => !sharesKey(entry.card, card))) continue;
+    throw broken(`${path}: trust[${i}]: it is in the registry, which tells its roles`);
+  }
+  return { ...registered, entries: [...registered.entries, ...entries] };
+}
+
+type PolicyRegistry = NonNullable<z.infer<typeof policySchema>['registry']>;
+
+async function referenceOf(
+  policy: string,
+  directory: string,
+  { path, administrators, checkpoint, acceptBeforeCompromise = false }: PolicyRegistry,
+): Promise<RegistryReference> {
+  const cards: Card[] = [];
+  for (const [i, cardPath] of administrators.entries()) {
+    await inPlace(policy, `registry.administrators[${i}] (${cardPath})`, async () => {
+      cards.push(await readCard(directory, cardPath));
+    });
+  }
+  return inPlace(policy, 'registry', async () => ({
+    directory: await pathBelow(directory, path),
+    administrators: cards,
+    ...(checkpoint === undefined ? {} : { checkpoint: await pathBelow(directory, checkpoint) }),
+    acceptBeforeCompromise,
+  }));
+}
+
+/** Whether two cards have a key in common. */
+export const sharesKey = (a: Card, b: Card): boolean => {
+  const ids = new Set([a.kem, ...a.signing].map(({ id }) => id));
+  return [b.kem, ...b.signing].some(({ id }) => ids.has(id));
+};
+
+async function inPlace<T>(policy: string, place: string, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    const cause = asStrongroomError(error);
+    throw broken(`${policy}: ${place}: ${cause.message}`, {
+      file: policy,
+      cause,
+      ...(cause.hint === undefined ? {} : { hint: cause.hint }),
+    });
+  }
 }
 
 /**
@@ -135,8 +207,8 @@ function duplicateMember(source: string): string | undefined {
   return undefined;
 }
 
-/** Reads a card below `directory`, which is a real path. */
-async function readCard(directory: string, path: string): Promise<Card> {
+/** The real path of what lies below `directory`, which is a real path. */
+async function pathBelow(directory: string, path: string): Promise<string> {
   if (isAbsolute(path) || /[\\:\0]/.test(path) || path.split('/').includes('..')) {
     throw broken('not a path below the policy file, written with slashes');
   }
@@ -146,6 +218,11 @@ async function readCard(directory: string, path: string): Promise<Card> {
   if (isAbsolute(below) || below === '..' || below.startsWith(`..${sep}`)) {
     throw broken('a symbolic link leads out of the directory of the policy file');
   }
+  return real;
+}
+
+async function readCard(directory: string, path: string): Promise<Card> {
+  const real = await pathBelow(directory, path);
   if (!(await stat(real)).isFile()) throw broken('not a regular file');
   const card = decodeCard(await withFile(real, (fd) => readAtMost(fd, maxCardBytes + 1)));
   assertSigner(card);

@@ -1,4 +1,5 @@
 /** What an archive says of itself, read without any key and not verified. */
+import type { QuorumStanza } from '../archive/quorum.ts';
 import { readFront, readTrailer } from '../archive/reader.ts';
 import type { Claims } from '../archive/seal.ts';
 import { hex } from '../bytes.ts';
@@ -23,6 +24,15 @@ export interface InspectReport {
     readonly grantedBy: readonly string[];
     /** KEM key ids; a hidden recipient has none. */
     readonly recipients: readonly { readonly key?: string }[];
+    /** Splits of the key: groups that must all agree. */
+    readonly quorums?: readonly {
+      readonly split: string;
+      readonly groups: readonly {
+        readonly name: string;
+        readonly threshold: number;
+        readonly custodians: readonly { readonly name: string; readonly key: string }[];
+      }[];
+    }[];
   };
   /** In bytes. */
   readonly sizes: {
@@ -45,7 +55,7 @@ export function inspect(path: string, { keyring }: { readonly keyring?: string |
     const { core, ring } = await readFront(source, keyring);
     const { footer, seal, payload } = await readTrailer(source, core);
     const { author, claims, time } = seal.predicate;
-    const { epoch, created, reason, recipients } = ring.document.signed;
+    const { epoch, created, reason, recipients, quorums } = ring.document.signed;
     return {
       archive: hex(core.archiveId),
       version: 1,
@@ -60,6 +70,7 @@ export function inspect(path: string, { keyring }: { readonly keyring?: string |
         ...(reason === undefined ? {} : { reason }),
         grantedBy: ring.document.signatures.map(({ keyid }) => keyid),
         recipients: recipients.map(({ key }) => (key === undefined ? {} : { key })),
+        ...(quorums === undefined ? {} : { quorums: quorums.map(quorumOf) }),
       },
       sizes: {
         archive: footer.archiveBytes,
@@ -72,3 +83,12 @@ export function inspect(path: string, { keyring }: { readonly keyring?: string |
     };
   });
 }
+
+const quorumOf = ({ split, groups }: QuorumStanza) => ({
+  split,
+  groups: groups.map(({ name, threshold, shares }) => ({
+    name,
+    threshold,
+    custodians: shares.map((share) => ({ name: share.name, key: share.key })),
+  })),
+});

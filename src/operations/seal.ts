@@ -5,13 +5,13 @@ import { basename, dirname, join, resolve, sep } from 'node:path';
 import { type Core, createCore, limits, payloadOffset, slotOffsets } from '../archive/core.ts';
 import type { Entry } from '../archive/entry.ts';
 import { deriveArchiveKeys, fileKeyBytes } from '../archive/filekey.ts';
-import { encodeFooter, layFooter } from '../archive/footer.ts';
 import { LeafCollector } from '../archive/jobs/leaves.ts';
 import { createKeyring, keyringBytes, maxRecipients } from '../archive/keyring.ts';
-import { sealManifest } from '../archive/manifest.ts';
 import { type Plan, planSource } from '../archive/plan.ts';
-import { areClaims, type Claims, createSeal, maxClaimsBytes } from '../archive/seal.ts';
+import type { QuorumStanza } from '../archive/quorum.ts';
+import { areClaims, type Claims, maxClaimsBytes } from '../archive/seal.ts';
 import { encodeSlot, slotHeadBytes } from '../archive/slots.ts';
+import { sealTrailer } from '../archive/trailer.ts';
 import { runParallel, runPipe } from '../archive/worker.ts';
 import { hex, wipe } from '../bytes.ts';
 import {
@@ -22,21 +22,30 @@ import {
   startEncryption,
 } from '../crypto/floe.ts';
 import type { SuiteName } from '../crypto/suites.ts';
+import {
+  assertPlans,
+  createQuorum,
+  custodiansOf,
+  type QuorumPlan,
+} from '../custody/quorum/split.ts';
 import { exists, standard, writeFully, writePipe } from '../engine/files.ts';
 import { createFile } from '../engine/output.ts';
 import type { RunOptions } from '../engine/pool.ts';
-import { buildTree } from '../engine/tree.ts';
 import { asStrongroomError, StrongroomError } from '../errors.ts';
 import { encodeJson } from '../json.ts';
 import { assertSealable, type Card } from '../keys/card.ts';
+import { assertMayProtect } from '../keys/enforce.ts';
 import type { Identity } from '../keys/identity.ts';
+import type { Trust } from '../keys/policy.ts';
 import { timeOf } from '../keys/signed.ts';
 
 export interface SealOptions extends RunOptions {
   /** Path of the archive to be, or `-` for standard output. */
   readonly output: string;
-  /** Who can open it: at least one, all of the signer's suite. */
+  /** Who can open it alone: at least one unless there are quorums, all of the signer's suite. */
   readonly recipients: readonly Card[];
+  /** Who can open it together, each in a way of its own; their names and keys are public. */
+  readonly quorums?: readonly QuorumPlan[] | undefined;
   /** The author, whose suite the archive gets. */
   readonly signer: Identity;
   /** Seal what symbolic links point to; by default a link is refused. */
@@ -45,6 +54,8 @@ export interface SealOptions extends RunOptions {
   readonly hideRecipients?: boolean | undefined;
   /** The author's own statements, shown by `inspect`: at most 64 KiB of JSON without fractions. */
   readonly claims?: Claims | undefined;
+  /** Holds every recipient and the signer to be active in its registry, if it has one. */
+  readonly trust?: Trust | undefined;
   /** Plaintext bytes of a segment: a power of two from 4 KiB to 16 MiB; 1 MiB by default. */
   readonly segmentBytes?: number | undefined;
 }
@@ -61,17 +72,18 @@ export interface SealReport {
   readonly payloadBytes: number;
   readonly archiveBytes: number;
   readonly recipients: number;
+  readonly quorums: number;
 }
 
 /**
  * Seals `source`: the path of a directory, of a file, of a tar (kept byte for byte), or
  * `-` for a tar on standard input. The output appears under its name whole or not at all.
- * @throws StrongroomError USAGE, NO_RECIPIENTS, SUITE_MISMATCH, CARD_EXPIRED, OUTPUT_EXISTS,
- *   SAME_FILE, NOT_FOUND, SYMLINK, SOURCE_UNSUPPORTED, SOURCE_CHANGED, ENTRY_UNSAFE,
- *   TAR_INVALID, DISK_FULL, PERMISSION_DENIED, INTERRUPTED.
+ * @throws StrongroomError USAGE, NO_RECIPIENTS, QUORUM_INVALID, SUITE_MISMATCH, CARD_EXPIRED, KEY_STATE,
+ *   KEY_UNLISTED, OUTPUT_EXISTS, SAME_FILE, NOT_FOUND, SYMLINK, SOURCE_UNSUPPORTED,
+ *   SOURCE_CHANGED, ENTRY_UNSAFE, TAR_INVALID, DISK_FULL, PERMISSION_DENIED, INTERRUPTED.
  */
 export async function seal(source: string, options: SealOptions): Promise<SealReport> {
-  const { signer, recipients } = options;
+  const { signer, recipients, quorums: plans = [] } = options;
   const { suite } = signer.card;
   assertFit(options);
   if (source !== '-' && options.output !== '-') assertApart(source, options.output);
@@ -83,7 +95,7 @@ export async function seal(source: string, options: SealOptions): Promise<SealRe
   const core = createCore({
     suite,
     segmentBytes: options.segmentBytes ?? limits.segmentBytes.usual,
-    slotBytes: slotBytesFor(keyringBytes(suite, recipients.length)),
+    slotBytes: slotBytesFor(keyringBytes(suite, recipients.length, custodiansOf(plans).length)),
     authors: signer.card.signing.map(({ id }) => id),
   });
   const fileKey = new Uint8Array(randomBytes(fileKeyBytes));
@@ -92,7 +104,17 @@ export async function seal(source: string, options: SealOptions): Promise<SealRe
   const output = openOutput(options.output);
   try {
     const hideRecipients = options.hideRecipients ?? false;
-    const ring = createKeyring({ core, keys, fileKey, recipients, hideRecipients, signer });
+    const quorums: QuorumStanza[] = [];
+    for (const plan of plans) quorums.push(await createQuorum(plan, fileKey, core, keys.commit));
+    const ring = createKeyring({
+      core,
+      keys,
+      fileKey,
+      recipients,
+      quorums,
+      hideRecipients,
+      signer,
+    });
     output.write(core.bytes, 0);
     const [a, b] = slotOffsets(core);
     output.write(encodeSlot(ring.bytes, core.slotBytes), a);
@@ -100,42 +122,29 @@ export async function seal(source: string, options: SealOptions): Promise<SealRe
     output.write(header, payloadOffset(core));
 
     const payload = await sealPayload(core, state, plan, output.path, options);
-    const manifest = sealManifest({ entries: payload.entries, length: payload.length }, core, keys);
-    const tree = buildTree(suite.hash, payload.leaves);
-    const statement = createSeal({
+    const { seal: statement, footer, parts } = sealTrailer({
       core,
+      keys,
       signer,
       claims: options.claims,
-      commit: keys.commit,
       floeHeader: header,
-      manifest,
+      manifest: { entries: payload.entries, length: payload.length },
       payload: { length: payload.length, segments: payload.segments },
-      contentRoot: tree.root,
+      leaves: payload.leaves,
+      at: payload.end,
     });
-
-    const footer = layFooter(payload.end, {
-      manifest: manifest.length,
-      tiles: tree.levels.reduce((sum, level) => sum + level.length, 0),
-      seal: statement.bytes.length,
-    });
-    output.write(manifest, footer.manifestAt);
-    let at = footer.tilesAt;
-    for (const level of tree.levels) {
-      output.write(level, at);
-      at += level.length;
-    }
-    output.write(statement.bytes, footer.sealAt);
-    output.write(encodeFooter(footer, core), footer.sealAt + footer.sealBytes);
+    for (const { bytes, offset } of parts) output.write(bytes, offset);
     output.commit();
     return {
       output: options.output,
       suite: suite.name,
       archive: hex(core.archiveId),
-      contentRoot: hex(tree.root),
+      contentRoot: hex(statement.contentRoot),
       files: payload.entries.filter(({ type }) => type === 'file').length,
       payloadBytes: payload.length,
       archiveBytes: footer.archiveBytes,
       recipients: recipients.length,
+      quorums: quorums.length,
     };
   } catch (error) {
     throw asStrongroomError(error);
@@ -146,10 +155,15 @@ export async function seal(source: string, options: SealOptions): Promise<SealRe
   }
 }
 
-function assertFit({ recipients, signer, claims, segmentBytes }: SealOptions): void {
+function assertFit(options: SealOptions): void {
+  const { recipients, quorums = [], signer, claims, segmentBytes, trust } = options;
   const now = timeOf();
+  assertMayProtect(trust, [signer.card, ...recipients, ...custodiansOf(quorums)], now);
   assertSealable(signer.card, signer.card.suite, now);
-  if (recipients.length === 0) throw new StrongroomError('NO_RECIPIENTS', 'nobody could open it');
+  assertPlans(quorums, signer.card.suite, now);
+  if (recipients.length === 0 && quorums.length === 0) {
+    throw new StrongroomError('NO_RECIPIENTS', 'nobody could open it');
+  }
   if (recipients.length > maxRecipients) {
     throw new StrongroomError('USAGE', `more than ${maxRecipients} recipients`);
   }

@@ -1,6 +1,6 @@
 /** Verification: whose work an archive is, and that it is whole; with a key, also who can open it. */
 
-import { trustKeyring } from '../archive/keyring.ts';
+import { type KeyHolder, trustKeyring } from '../archive/keyring.ts';
 import {
   assertOneKey,
   readFloeHeader,
@@ -17,13 +17,12 @@ import type { SuiteName } from '../crypto/suites.ts';
 import { using } from '../engine/files.ts';
 import type { RunOptions } from '../engine/pool.ts';
 import { openSource } from '../engine/source.ts';
-import type { Identity } from '../keys/identity.ts';
 import type { Trust } from '../keys/policy.ts';
 
 export interface VerifyOptions extends RunOptions {
   readonly trust: Trust;
   /** With it, key ring, manifest and tar headers are held to be what the key says. */
-  readonly identity?: Identity | undefined;
+  readonly identity?: KeyHolder | undefined;
   /** Path of a detached key ring. */
   readonly keyring?: string | undefined;
 }
@@ -41,6 +40,7 @@ export interface VerifyReport {
     readonly epoch: number;
     readonly grantedBy: { readonly name: string; readonly fingerprint: string };
     readonly recipients: number;
+    readonly quorums: number;
     /** Whether a key was there to check that the ring is of someone who has the file key. */
     readonly unlocked: boolean;
   };
@@ -74,7 +74,7 @@ export function verify(path: string, options: VerifyOptions): Promise<VerifyRepo
     const { payload, tree, seal } = trailer;
     await runParallel({ kind: 'verify', source: location, payload, tree }, options);
     const { claims, time } = seal.predicate;
-    const { epoch, recipients } = ring.document.signed;
+    const { epoch, recipients, quorums = [] } = ring.document.signed;
     return {
       archive: hex(core.archiveId),
       suite: core.suite.name,
@@ -88,6 +88,7 @@ export function verify(path: string, options: VerifyOptions): Promise<VerifyRepo
         epoch,
         grantedBy: { name: granter.name, fingerprint: granter.fingerprint },
         recipients: recipients.length,
+        quorums: quorums.length,
         unlocked: identity !== undefined,
       },
     };

@@ -1,0 +1,116 @@
+/**
+ * The signed files of a registry: its head, and one event of one key.
+ *
+ * docs/registry.md#files
+ */
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import { concat, utf8 } from '../../bytes.ts';
+import { StrongroomError } from '../../errors.ts';
+import { decodeJson, encodeJson } from '../../json.ts';
+import { type Card, cardDocumentSchema, isValidAt } from '../../keys/card.ts';
+import { rolesSchema } from '../../keys/policy.ts';
+import { type Signer, schemas, signaturesVerify, signDocument } from '../../keys/signed.ts';
+import { keyStates } from '../../keys/states.ts';
+
+export const registryLimits = { keys: 10_000, events: 9999, fileBytes: 65536 } as const;
+
+const head = {
+  payloadType: 'application/vnd.strongroom.registry.v1+json',
+  schema: z.strictObject({
+    signatures: schemas.signatures,
+    signed: z.strictObject({
+      created: schemas.time,
+      id: schemas.keyId,
+      name: cardDocumentSchema.shape.signed.shape.name,
+      type: z.literal('strongroom/registry'),
+      version: z.literal(1),
+    }),
+  }),
+};
+
+const event = {
+  payloadType: 'application/vnd.strongroom.registry-event.v1+json',
+  schema: z.strictObject({
+    signatures: schemas.signatures,
+    signed: z.strictObject({
+      activates: schemas.time.exactOptional(),
+      card: schemas.base64(48),
+      compromised: schemas.time.exactOptional(),
+      expires: schemas.time.exactOptional(),
+      key: schemas.keyId,
+      number: z.int().min(1).max(registryLimits.events),
+      previous: schemas.base64(48).exactOptional(),
+      reason: z.string().min(1).max(1024).exactOptional(),
+      registry: schemas.keyId,
+      roles: rolesSchema,
+      state: z.enum(keyStates),
+      successor: schemas.keyId.exactOptional(),
+      time: schemas.time,
+      type: z.literal('strongroom/registry-event'),
+      version: z.literal(1),
+    }),
+  }),
+};
+
+export type RegistryHead = z.infer<typeof head.schema>['signed'];
+export type EventBody = z.infer<typeof event.schema>['signed'];
+
+/** SHA-384 over a whole file: what events name cards and each other by. */
+export const fileDigest = (bytes: Uint8Array): Uint8Array =>
+  new Uint8Array(createHash('sha384').update(bytes).digest());
+
+/** A signed document with the administrator who signed it. */
+export interface Attested<T> {
+  readonly body: T;
+  readonly by: Card;
+}
+
+interface Kind<T> {
+  readonly payloadType: string;
+  readonly schema: z.ZodType<{ signatures: z.infer<typeof schemas.signatures>; signed: T }>;
+}
+
+const encodeSigned = <T>({ payloadType }: Kind<T>, body: T, signer: Signer) =>
+  concat(encodeJson(signDocument(payloadType, body, signer)), utf8('\n'));
+
+/** @throws StrongroomError REGISTRY_INVALID, REGISTRY_UNTRUSTED; `time` is when it was signed. */
+function decodeSigned<T>(
+  kind: Kind<T>,
+  bytes: Uint8Array,
+  file: string,
+  administrators: readonly Card[],
+  time: (body: T) => string,
+): Attested<T> {
+  const what = { what: file, code: 'REGISTRY_INVALID', maxBytes: registryLimits.fileBytes } as const;
+  if (bytes.at(-1) !== 0x0a) {
+    throw new StrongroomError('REGISTRY_INVALID', `${file}: does not end with a newline`, { file });
+  }
+  const { signatures, signed } = decodeJson(bytes.subarray(0, -1), kind.schema, what);
+  const untrusted = (why: string) =>
+    new StrongroomError('REGISTRY_UNTRUSTED', `${file}: ${why}`, { file });
+  const ids = signatures.map(({ keyid }) => keyid).join();
+  const by = administrators.find(({ signing }) => signing.map(({ id }) => id).join() === ids);
+  if (by === undefined) throw untrusted('signed by someone who is no trusted administrator');
+  if (!signaturesVerify(kind.payloadType, encodeJson(signed), signatures, by)) {
+    throw untrusted(`the signature of ${by.name} is wrong`);
+  }
+  if (isValidAt(by, time(signed))) return { body: signed, by };
+  throw untrusted(`signed at ${time(signed)}, when the card of ${by.name} was not valid`);
+}
+
+export const encodeHead = (body: RegistryHead, signer: Signer) => encodeSigned(head, body, signer);
+
+export const decodeHead = (bytes: Uint8Array, file: string, administrators: readonly Card[]) =>
+  decodeSigned(head, bytes, file, administrators, ({ created }) => created);
+
+export const encodeEvent = (body: EventBody, signer: Signer) => encodeSigned(event, body, signer);
+
+export const decodeEvent = (bytes: Uint8Array, file: string, administrators: readonly Card[]) =>
+  decodeSigned(event, bytes, file, administrators, ({ time }) => time);
+
+/** What is wrong with the values of a new event, before it is signed; `undefined` if nothing is. */
+export function faultInBody(body: EventBody): string | undefined {
+  const issue = event.schema.shape.signed.safeParse(body).error?.issues[0];
+  return issue && `${issue.path.join('.')}: ${issue.message}`;
+}

@@ -1,0 +1,68 @@
+/** Asking the custodians of an archive: for their approval, or for a proof that they could. */
+import type { QuorumStanza } from '../../archive/quorum.ts';
+import { type Front, readFront } from '../../archive/reader.ts';
+import {
+  createChallenge,
+  createRequest,
+  type NewQuestion,
+  type Question,
+} from '../../custody/quorum/question.ts';
+import type { RequestKey } from '../../custody/quorum/request-key.ts';
+import { using } from '../../engine/files.ts';
+import { openSource } from '../../engine/source.ts';
+import { StrongroomError } from '../../errors.ts';
+import { assertSealable } from '../../keys/card.ts';
+import { timeOf } from '../../keys/signed.ts';
+
+export interface AskOptions extends Omit<NewQuestion, 'core' | 'split'> {
+  /** How the split id begins, in hex; needed only if the archive has several quorums. */
+  readonly split?: string | undefined;
+  /** Path of a detached key ring. */
+  readonly keyring?: string | undefined;
+}
+
+/**
+ * A request to open the archive at `path`, and the private key that approvals are sealed to:
+ * keep it, or write it with `encodeRequestKey`, and wipe it.
+ * @throws StrongroomError `NO_QUORUM`, `USAGE`, `SUITE_MISMATCH`, `CARD_EXPIRED`.
+ */
+export async function requestQuorum(
+  path: string,
+  options: AskOptions,
+): Promise<{ readonly request: Question; readonly key: RequestKey }> {
+  return createRequest(await questionAbout(path, options));
+}
+
+/**
+ * A challenge to the custodians of the archive at `path`: nothing secret comes of it.
+ * @throws StrongroomError `NO_QUORUM`, `USAGE`, `SUITE_MISMATCH`, `CARD_EXPIRED`.
+ */
+export async function challengeQuorum(path: string, options: AskOptions): Promise<Question> {
+  return createChallenge(await questionAbout(path, options));
+}
+
+function questionAbout(path: string, options: AskOptions): Promise<NewQuestion> {
+  const { split: wanted, keyring, signer, now = timeOf() } = options;
+  return using(openSource({ kind: 'file', path }), async (source) => {
+    const front = await readFront(source, keyring);
+    assertSealable(signer.card, front.core.suite, now);
+    const { split } = chooseQuorum(front, wanted, path);
+    return { ...options, core: front.core, split, now };
+  });
+}
+
+function chooseQuorum({ ring }: Front, wanted: string | undefined, path: string): QuorumStanza {
+  const all = ring.document.signed.quorums ?? [];
+  const refuse = (what: string, hint?: string) =>
+    new StrongroomError('NO_QUORUM', `${path}: ${what}`, {
+      file: path,
+      ...(hint === undefined ? {} : { hint }),
+    });
+  if (all.length === 0) throw refuse('has no quorum');
+  const fitting = all.filter(({ split }) => split.startsWith(wanted ?? ''));
+  const [only] = fitting;
+  if (only === undefined) throw refuse(`has no quorum of a split that begins with ${wanted}`);
+  if (fitting.length === 1) return only;
+  const which = fitting.map(({ split }) => split.slice(0, 8)).join(', ');
+  throw refuse(`has ${fitting.length} quorums`, `name the split with --split: ${which}`);
+}

@@ -191,7 +191,8 @@ function fileKeyFrom(ring: Keyring, core: Core, identity: Identity, name: string
       committed,
       identity,
     );
-    fileKey ??= found;
+    if (fileKey === undefined) fileKey = found;
+    else found?.fill(0);
   }
   if (fileKey === undefined) {
     throw new StrongroomError('NO_KEY_FITS', `${name}: was not sealed to this identity`, {

@@ -9,7 +9,7 @@ import { encodeFooter, layFooter } from '../archive/footer.ts';
 import { LeafCollector } from '../archive/jobs/leaves.ts';
 import { createKeyring, keyringBytes, maxRecipients } from '../archive/keyring.ts';
 import { sealManifest } from '../archive/manifest.ts';
-import { type Plan, planSource } from '../archive/plan.ts';
+import { assertStillEmpty, type Plan, planSource } from '../archive/plan.ts';
 import { areClaims, type Claims, createSeal, maxClaimsBytes } from '../archive/seal.ts';
 import { encodeSlot, slotHeadBytes } from '../archive/slots.ts';
 import { runParallel, runPipe } from '../archive/worker.ts';
@@ -262,7 +262,7 @@ async function sealPayload(
 ): Promise<SealedPayload> {
   const at = payloadOffset(core);
   const { segmentBytes, suite } = core;
-  const place = { suite: suite.name, at, segmentBytes };
+  const place = { hash: suite.hash.name, at, segmentBytes };
   const ended = (leaves: LeafCollector, length: number, segments: number) => {
     if (leaves.count !== segments) throw new Error('a segment was not sealed');
     const end = at + floeHeaderBytes + length + segments * segmentOverhead;
@@ -282,5 +282,6 @@ async function sealPayload(
   const payload = { ...place, length, segments };
   const job = { kind: 'seal', payload, floe, pieces: plan.pieces, output } as const;
   await runParallel(job, options, (report) => leaves.add(report));
+  assertStillEmpty(plan);
   return { entries: plan.entries, ...ended(leaves, length, segments) };
 }

@@ -3,8 +3,8 @@
  * run, so that a slower machine is not a regression; how much they may fall is the noise of
  * both runs. The same record and baseline always give the same verdicts.
  */
-import { type BenchRecord, type Result, resultOf, type Scene, walls } from './record.ts';
-import { median, noise, pairwise } from './statistics.ts';
+import { type BenchRecord, type Result, ratiosTo, resultOf, type Scene } from './record.ts';
+import { median, noise } from './statistics.ts';
 
 export interface Mark {
   /** How many times as fast as the reference: the median over the rounds. */
@@ -39,7 +39,7 @@ const mostAllowed = 0.6;
 const memoryAllowed = 0.25;
 
 function markOf(scene: Scene, result: Result, reference: Result): Mark {
-  const ratios = pairwise(walls(reference), walls(result));
+  const ratios = ratiosTo(reference, result);
   const memory = result.samples.map(({ memoryBytes }) => memoryBytes ?? 0);
   const most = Math.max(...memory);
   // Start-up alone says nothing about memory for data.

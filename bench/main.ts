@@ -186,7 +186,7 @@ async function main(): Promise<void> {
       spare(join(input, 'strongroom-bench-models'));
     }
   }
-  // A part of Strongroom itself that failed is a failure of the run.
+  // What is absent is named and no failure; what was there and failed is one.
   if (scenes.length === 0 || absent.some(({ why }) => why === 'failed')) process.exitCode = 1;
 }
 

@@ -5,6 +5,7 @@ import type { Absent } from './contestants/absent.ts';
 import type { Machine, Versions } from './machine.ts';
 import type { Sample } from './measure.ts';
 import { root } from './paths.ts';
+import { pairwise } from './statistics.ts';
 
 export interface RoundSample extends Sample {
   /** In milliseconds, where a run is many operations. */
@@ -88,3 +89,9 @@ export const resultOf = (scene: Scene, name: string): Result | undefined =>
   scene.results.find((result) => result.name === name);
 
 export const walls = (result: Result): number[] => result.samples.map(({ wall }) => wall);
+
+/** Round by round, how many times as fast as the reference: by the byte, where bytes count. */
+export function ratiosTo(reference: Result, own: Result): number[] {
+  const scale = own.bytes === 0 || reference.bytes === 0 ? 1 : own.bytes / reference.bytes;
+  return pairwise(walls(reference), walls(own)).map((ratio) => ratio * scale);
+}

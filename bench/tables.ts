@@ -1,6 +1,6 @@
 /** Figures as lines and tables of text. */
-import { type Result, type RoundSample, resultOf, type Scene, walls } from './record.ts';
-import { median, pairwise, type Spread, spreadOf } from './statistics.ts';
+import { type Result, type RoundSample, ratiosTo, resultOf, type Scene, walls } from './record.ts';
+import { median, type Spread, spreadOf } from './statistics.ts';
 
 const GB = 1e9;
 const MB = 1e6;
@@ -37,7 +37,7 @@ export function figuresOf(scene: Scene, result: Result): Figures {
       ? {}
       : { cpuPerGB: median(cpu) / (result.bytes / GB) }),
     ...(memory.length === 0 ? {} : { memoryBytes: Math.max(...memory) }),
-    ...(reference === undefined ? {} : { ratio: spreadOf(pairwise(walls(reference), times)) }),
+    ...(reference === undefined ? {} : { ratio: spreadOf(ratiosTo(reference, result)) }),
     ...(latency.length === 0
       ? {}
       : {

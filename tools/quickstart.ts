@@ -27,9 +27,15 @@ const say = (text: string) => console.log(`\n# ${text}`);
 const seconds = (since: number) => `${((performance.now() - since) / 1000).toFixed(1)} s`;
 const megabytes = (count: number) => `${(count / 1e6).toFixed(1)} MB`;
 
+/** In lines that fit a terminal of 80 columns. */
+const folded = (line: string) =>
+  line.replace(/(.{1,76}) (?=.)/g, (part) =>
+    line.length > 78 ? `${part.trimEnd()} \\\n    ` : part,
+  );
+
 /** Shows a command as it would be typed, runs it, and holds it to its exit status. */
 function strongroom(line: string, expected = 0): void {
-  console.log(`\n$ strongroom ${line}`);
+  console.log(`\n$ ${folded(`strongroom ${line}`)}`);
   const args = [...line.matchAll(/"([^"]*)"|(\S+)/g)].map(
     ([, quoted, word]) => quoted ?? word ?? '',
   );
@@ -43,7 +49,7 @@ function strongroom(line: string, expected = 0): void {
 
 /** The first lines of one file in the archive. */
 function head(line: string, count: number): void {
-  console.log(`\n$ strongroom ${line} | head -n ${count}`);
+  console.log(`\n$ ${folded(`strongroom ${line} | head -n ${count}`)}`);
   const { status, stdout } = spawnSync(process.execPath, [bin, ...line.split(' ')], {
     cwd: directory,
     stdio: ['ignore', 'pipe', 'inherit'],

@@ -16,7 +16,7 @@ import {
   segmentOffset,
 } from '#strongroom/archive/segments.js';
 import { segmentOverhead } from '#strongroom/crypto/floe.js';
-import { suites } from '#strongroom/crypto/suites.js';
+import { treeHashes } from '#strongroom/crypto/hash.js';
 import { openSource } from '#strongroom/engine/source.js';
 import { decodeCard, decodeIdentity, trustCards } from '#strongroom/index.js';
 import { quantile } from '../statistics.ts';
@@ -29,7 +29,7 @@ function rawReader(path: string, payload: Payload): Read {
   const fd = openSync(path, 'r');
   const key = randomBytes(32);
   const segment = new Uint8Array(payload.segmentBytes + segmentOverhead);
-  const { hash } = suites[payload.suite];
+  const hash = treeHashes[payload.hash];
   return (into, offset) => {
     const index = Math.floor(offset / payload.segmentBytes);
     const length = readSync(fd, segment, 0, segment.length, segmentOffset(payload, index));

@@ -1,6 +1,6 @@
 /** What Strongroom set out to reach, and what a record says of it, losses included. */
-import { type BenchRecord, resultOf, type Scene, walls } from '../record.ts';
-import { median, pairwise } from '../statistics.ts';
+import { type BenchRecord, ratiosTo, resultOf, type Scene } from '../record.ts';
+import { median } from '../statistics.ts';
 import { figuresOf, markdownTable } from '../tables.ts';
 import { scenesOf, usualScene } from './select.ts';
 
@@ -19,7 +19,7 @@ const ratio =
     const scene = usualScene(record, kind, place);
     const own = scene && resultOf(scene, name);
     const other = scene && resultOf(scene, reference);
-    return own && other && median(pairwise(walls(other), walls(own)));
+    return own && other && median(ratiosTo(other, own));
   };
 
 const figures = (scene: Scene | undefined, name: string) => {

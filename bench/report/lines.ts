@@ -133,7 +133,7 @@ export function historyChart(history: readonly BenchRecord[]): TopLevelSpec | un
       type: 'temporal',
       title: null,
       scale: { padding: 24 },
-      axis: { grid: false, tickCount: 6 },
+      axis: { grid: false, tickCount: 6, format: '%Y-%m-%d' },
     },
     y: 'times as fast as cp',
   });

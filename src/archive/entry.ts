@@ -2,7 +2,6 @@
  * An entry of an archive: one regular file or directory.
  * Specification: docs/format.md, "Manifest" and "Paths and entries".
  */
-import { z } from 'zod';
 
 /** Entries that one archive may hold. */
 export const maxEntries = 2 ** 24;
@@ -33,27 +32,6 @@ export type DirectoryEntry = {
 };
 
 export type Entry = FileEntry | DirectoryEntry;
-
-const common = {
-  path: z.string(),
-  mode: z.int().min(0).max(0o777),
-  mtime: z.int().min(0).max(maxTime),
-};
-
-/**
- * The shape of an entry in a manifest, without members that the format does not name.
- * Whether a path is safe, and how entries fit together, is for `assertSafePath` and
- * `assertNoCollisions`: a schema could not say which rule was broken.
- */
-export const entrySchema: z.ZodType<Entry> = z.discriminatedUnion('type', [
-  z.strictObject({
-    ...common,
-    type: z.literal('file'),
-    size: z.int().min(0),
-    offset: z.int().min(0),
-  }),
-  z.strictObject({ ...common, type: z.literal('directory') }),
-]);
 
 /** The mode that an extracted entry gets, before the umask: no more than a plaintext needs. */
 export const extractedMode = ({ type, mode }: Entry): number =>

@@ -69,7 +69,11 @@ export function decodeFooter(tail: Uint8Array, core: Core, size: number, name: s
   const found = Buffer.from(tail.buffer, tail.byteOffset, tail.length).lastIndexOf(magic);
   const at = { file: name, offset: Math.max(0, size - tail.length + found) };
   if (found < 0 || found + footerBytes > tail.length) {
-    throw new StrongroomError('TRUNCATED', `${name}: ends before its footer`, at);
+    throw new StrongroomError(
+      'TRUNCATED',
+      `${name}: does not end with a footer, so it is cut short, or much follows its end`,
+      at,
+    );
   }
   const bytes = tail.subarray(found, found + footerBytes);
   const invalid = (what: string) => new StrongroomError('FOOTER_INVALID', `${name}: ${what}`, at);

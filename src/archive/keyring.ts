@@ -239,7 +239,8 @@ function fileKeyFrom(ring: Keyring, core: Core, identity: Identity, name: string
       committed,
       identity,
     );
-    fileKey ??= found;
+    if (fileKey === undefined) fileKey = found;
+    else found?.fill(0);
   }
   if (fileKey === undefined) {
     const holds = ring.document.signed.quorums?.some(({ groups }) =>

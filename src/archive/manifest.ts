@@ -4,12 +4,32 @@ import { decryptAll, encryptAll } from '../crypto/floe.ts';
 import { isStrongroomError, StrongroomError } from '../errors.ts';
 import { decodeJson, encodeJson } from '../json.ts';
 import type { Core } from './core.ts';
-import { type Entry, entrySchema } from './entry.ts';
+import { type Entry, maxEntries, maxTime } from './entry.ts';
 import type { ArchiveKeys } from './filekey.ts';
 import { assertNoCollisions, assertSafePath, printable } from './paths.ts';
 
 export const maxManifestBytes = 2 ** 28;
-const maxEntries = 2 ** 24;
+
+const common = {
+  path: z.string(),
+  mode: z.int().min(0).max(0o777),
+  mtime: z.int().min(0).max(maxTime),
+};
+
+/**
+ * The shape of an entry in a manifest, without members that the format does not name.
+ * Whether a path is safe, and how entries fit together, is for `assertSafePath` and
+ * `assertNoCollisions`: a schema could not say which rule was broken.
+ */
+const entrySchema: z.ZodType<Entry> = z.discriminatedUnion('type', [
+  z.strictObject({
+    ...common,
+    type: z.literal('file'),
+    size: z.int().min(0),
+    offset: z.int().min(0),
+  }),
+  z.strictObject({ ...common, type: z.literal('directory') }),
+]);
 
 const document = z.strictObject({
   entries: z.array(entrySchema).max(maxEntries),

@@ -10,6 +10,7 @@ import type { Entry } from './entry.ts';
 
 const maxPathBytes = 4096;
 const maxComponentBytes = 255;
+const maxComponents = 100;
 
 type Rule = readonly [broken: string, breaks: (text: string) => boolean];
 
@@ -21,6 +22,10 @@ const pathRules: readonly Rule[] = [
   // U+0000 to U+001F and U+007F to U+009F
   ['it has a control character', (path) => /\p{Control}/u.test(path)],
   ['it has a backslash', (path) => path.includes('\\')],
+  [
+    `it has over ${maxComponents} components`,
+    (path) => path.length > maxComponents && path.split('/').length > maxComponents,
+  ],
   // A drive letter or an alternate data stream on Windows
   ['it has a colon', (path) => path.includes(':')],
 ];

@@ -11,8 +11,14 @@ import {
 } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { text } from '../bytes.ts';
-import { type Fingerprint, fingerprintFrom, readFully } from '../engine/files.ts';
-import { noLiterals, type Pieces } from '../engine/pieces.ts';
+import {
+  type Fingerprint,
+  fingerprintFrom,
+  readFully,
+  sameFingerprint,
+  sourceChanged,
+} from '../engine/files.ts';
+import { type FilePiece, noLiterals, type Pieces } from '../engine/pieces.ts';
 import { asStrongroomError, isStrongroomError, StrongroomError } from '../errors.ts';
 import type { Entry } from './entry.ts';
 import { printable } from './paths.ts';
@@ -23,6 +29,8 @@ import { readTarEntries } from './tar/read.ts';
 export interface Plan {
   readonly entries: readonly Entry[];
   readonly pieces: Pieces;
+  /** Files without bytes: no thread opens them, so `assertStillEmpty` looks at them again. */
+  readonly empty: readonly Pick<FilePiece, 'path' | 'fingerprint'>[];
 }
 
 export interface PlanOptions {
@@ -137,12 +145,25 @@ function nameOf(entry: Dirent<Buffer>, directory: string): string {
 /** Lays out a new tar of what was found. */
 async function planTree(all: readonly Found[]): Promise<Plan> {
   const { entries, length, literals } = await layTar(all);
-  const files = entries.flatMap((entry, i) => {
-    if (entry.type === 'directory' || entry.size === 0) return [];
+  const files: FilePiece[] = [];
+  const empty: Plan['empty'][number][] = [];
+  for (const [i, entry] of entries.entries()) {
+    if (entry.type === 'directory') continue;
     const { source: path, fingerprint } = all[i] as Found;
-    return [{ path, at: entry.offset, fingerprint }];
-  });
-  return { entries, pieces: { length, literals, files } };
+    if (entry.size > 0) files.push({ path, at: entry.offset, fingerprint });
+    else empty.push({ path, fingerprint });
+  }
+  return { entries, pieces: { length, literals, files }, empty };
+}
+
+/** @throws StrongroomError SOURCE_CHANGED when an empty file is not what it was. */
+export function assertStillEmpty({ empty }: Plan): void {
+  for (const { path, fingerprint: planned } of empty) {
+    const stat = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+    if (stat === undefined || !sameFingerprint(fingerprintFrom(stat), planned)) {
+      throw sourceChanged(path);
+    }
+  }
 }
 
 function looksLikeTar(path: string): boolean {
@@ -180,6 +201,7 @@ function planTar(path: string, fingerprint: Fingerprint): Plan {
     return {
       entries,
       pieces: { length, literals: noLiterals, files: [{ path, at: 0, fingerprint }] },
+      empty: [],
     };
   } finally {
     closeSync(fd);

@@ -111,7 +111,7 @@ export async function readTrailer(source: Source, core: Core): Promise<Trailer> 
   const { payload: stated, manifest } = seal.predicate;
   const at = payloadOffset(core);
   const { segmentBytes, suite } = core;
-  const payload: Payload = { suite: suite.name, at, segmentBytes, ...stated };
+  const payload: Payload = { hash: suite.hash.name, at, segmentBytes, ...stated };
   const tiles = tilesBytes(stated.segments, suite.hash);
   if (
     footer.manifestAt !== at + ciphertextBytes(stated.length, segmentBytes) ||

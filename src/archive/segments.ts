@@ -10,15 +10,14 @@ import {
   type SegmentCipher,
   segmentOverhead,
 } from '../crypto/floe.ts';
-import type { TreeHash } from '../crypto/hash.ts';
-import { type SuiteName, suites } from '../crypto/suites.ts';
+import { type TreeHash, treeHashes } from '../crypto/hash.ts';
 import type { Source } from '../engine/source.ts';
 import { leafPrefixBytes, type TreeLocation, TreeReader, writeLeafPrefix } from '../engine/tree.ts';
 import { StrongroomError } from '../errors.ts';
 
 /** A payload within an archive; plain data, so that threads can be given it. */
 export interface Payload {
-  readonly suite: SuiteName;
+  readonly hash: TreeHash['name'];
   /** Offset of the FLOE header in the archive. */
   readonly at: number;
   /** Bytes of plaintext, in all and in a full segment. */
@@ -68,12 +67,12 @@ export class SegmentReader {
     this.#source = source;
     this.#payload = payload;
     this.#tree = tree;
-    this.#buffer = new LeafBuffer(payload.segmentBytes, suites[payload.suite].hash);
+    this.#buffer = new LeafBuffer(payload.segmentBytes, treeHashes[payload.hash]);
   }
 
   /** @throws StrongroomError TREE_INVALID, TRUNCATED. */
   static async open(source: Source, payload: Payload, tree: TreeLocation): Promise<SegmentReader> {
-    const reader = await TreeReader.open(source, suites[payload.suite].hash, tree);
+    const reader = await TreeReader.open(source, treeHashes[payload.hash], tree);
     return new SegmentReader(source, payload, reader);
   }
 

@@ -40,14 +40,16 @@ async function run(archive: string, options: Options): Promise<void> {
   const lines = table([
     ['archive', found.archive],
     ['suite', found.suite],
-    ['author', `${author.name}, by its own word (${named(author.keys)})`],
+    ['author', `${author.name}, by its own word`],
+    ['signed by', named(author.keys)],
     ['sealed at', found.sealedAt],
     ['content', found.contentRoot],
     [
       'payload',
       `${bytes(sizes.payload)}, ${plural(found.segments, 'segment')} of ${binaryBytes(sizes.segment)}`,
     ],
-    ['key ring', `epoch ${keyring.epoch} of ${keyring.createdAt}, by ${named(keyring.grantedBy)}`],
+    ['key ring', `epoch ${keyring.epoch} of ${keyring.createdAt}`],
+    ['granted by', named(keyring.grantedBy)],
     ['reason', keyring.reason],
     ...recipients.map((who, i) => [i === 0 ? 'recipients' : '', who] as const),
     ['claims', found.claims && encode(found.claims)],

@@ -57,7 +57,7 @@ async function run(options: Options): Promise<void> {
     if (plain) warn(`${output}: no passphrase protects it, whoever reads it has the key`);
     tell(`wrote ${output} and ${output}.card`);
     tell(`fingerprint ${fingerprint}`, {
-      hint: `keep ${output} to yourself, share ${output}.card, and compare the fingerprint by voice`,
+      hint: `share ${output}.card, keep ${output}; compare the fingerprint by voice`,
     });
     const { suite, created } = identity.card;
     if (options.json) {

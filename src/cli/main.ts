@@ -2,10 +2,10 @@
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { CommanderError } from 'commander';
-import { asStrongroomError } from '../errors.ts';
+import { asStrongroomError, StrongroomError } from '../errors.ts';
 import { showError } from './messages.ts';
 import { createProgram } from './program.ts';
-import { endBySignal, listenForSignals } from './signals.ts';
+import { endBySignal, listenForSignals, wasInterrupted } from './signals.ts';
 
 const { version } = JSON.parse(
   readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
@@ -19,7 +19,9 @@ function fail(thrown: unknown): void {
     process.exitCode = thrown.exitCode;
     return;
   }
-  const error = asStrongroomError(thrown);
+  const error = wasInterrupted()
+    ? new StrongroomError('INTERRUPTED', 'interrupted', { cause: thrown })
+    : asStrongroomError(thrown);
   if (error.code === 'PIPE_CLOSED') {
     process.exitCode = pipeClosed;
     return;

@@ -25,6 +25,9 @@ export function listenForSignals(onEnd: () => void): void {
   }
 }
 
+/** Whether a signal came: then whatever failed, failed because of it. */
+export const wasInterrupted = (): boolean => received !== undefined;
+
 /** Runs what stops and cleans up when its signal is aborted. */
 export async function interruptible<T>(run: (signal: AbortSignal) => Promise<T>): Promise<T> {
   running = true;

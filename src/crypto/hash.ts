@@ -45,3 +45,9 @@ async function loadBlake3(): Promise<Digest> {
 export const blake3: TreeHash = { name: 'blake3', bytes: 32, digest: await loadBlake3() };
 
 export const sha384Tree: TreeHash = { name: 'sha384', bytes: 48, digest: sha384 };
+
+/** By name, for threads: they need no more of a suite. */
+export const treeHashes: Readonly<Record<TreeHash['name'], TreeHash>> = {
+  blake3,
+  sha384: sha384Tree,
+};

@@ -2,18 +2,31 @@
  * ML-KEM and ML-DSA by @noble/post-quantum: on every Node, but without a promise of
  * constant time. Expanded secret keys live for one call and are wiped.
  */
-import { ml_dsa65, ml_dsa87 } from '@noble/post-quantum/ml-dsa.js';
-import { ml_kem768, ml_kem1024 } from '@noble/post-quantum/ml-kem.js';
+import { createRequire } from 'node:module';
+import type * as MlDsa from '@noble/post-quantum/ml-dsa.js';
+import type * as MlKem from '@noble/post-quantum/ml-kem.js';
 import { wipe } from '../bytes.ts';
 import type {
   LatticeKem,
+  LatticeKemName,
   LatticeKemRow,
   LatticeSignature,
+  LatticeSignatureName,
   LatticeSignatureRow,
 } from './lattice.ts';
 
-const kems = { 'ML-KEM-768': ml_kem768, 'ML-KEM-1024': ml_kem1024 };
-const signatures = { 'ML-DSA-65': ml_dsa65, 'ML-DSA-87': ml_dsa87 };
+// Loaded on first use, since most Nodes do not need it.
+const require = createRequire(import.meta.url);
+
+function kemOf(name: LatticeKemName) {
+  const { ml_kem768, ml_kem1024 } = require('@noble/post-quantum/ml-kem.js') as typeof MlKem;
+  return { 'ML-KEM-768': ml_kem768, 'ML-KEM-1024': ml_kem1024 }[name];
+}
+
+function signatureOf(name: LatticeSignatureName) {
+  const { ml_dsa65, ml_dsa87 } = require('@noble/post-quantum/ml-dsa.js') as typeof MlDsa;
+  return { 'ML-DSA-65': ml_dsa65, 'ML-DSA-87': ml_dsa87 }[name];
+}
 
 interface Expanded {
   publicKey: Uint8Array;
@@ -29,7 +42,7 @@ function withExpanded<T>(keys: Expanded, use: (keys: Expanded) => T): T {
 }
 
 export const nobleKem = ({ name }: LatticeKemRow): LatticeKem => {
-  const kem = kems[name];
+  const kem = kemOf(name);
   return {
     publicKey: (seed) => withExpanded(kem.keygen(seed), (keys) => keys.publicKey),
     encapsulate: (publicKey) => {
@@ -50,7 +63,7 @@ export const nobleKem = ({ name }: LatticeKemRow): LatticeKem => {
 };
 
 export const nobleSignature = ({ name }: LatticeSignatureRow): LatticeSignature => {
-  const dsa = signatures[name];
+  const dsa = signatureOf(name);
   return {
     publicKey: (seed) => withExpanded(dsa.keygen(seed), (keys) => keys.publicKey),
     sign: (seed, message) =>

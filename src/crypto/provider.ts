@@ -2,33 +2,32 @@
  * The one place that decides who computes ML-KEM (FIPS 203) and ML-DSA (FIPS 204).
  *
  * `node:crypto` is preferred, since @noble/post-quantum does not promise constant time, but
- * only once it has agreed with noble on a fixed key. That is tested rather than read off a
- * version number, and once a process, on first use.
+ * only once it has given known answers. That is tested rather than read off a version number,
+ * and once a process, on first use. Noble is only loaded where it is needed.
  */
-import { equal } from '../bytes.ts';
+import { equal, fromHex } from '../bytes.ts';
+import { sha384 } from './hash.ts';
 import {
   type LatticeKem,
   type LatticeKemName,
+  type LatticeKemRow,
   type LatticeSignature,
   type LatticeSignatureName,
+  type LatticeSignatureRow,
   latticeKems,
   latticeSignatures,
 } from './lattice.ts';
 import { nativeKem, nativeSignature } from './native.ts';
 import { nobleKem, nobleSignature } from './noble.ts';
 
-/** `native` if `agrees` says so, else `fallback`; decided once. A throw counts as disagreement. */
-export function choose<T>(
-  native: T,
-  fallback: T,
-  agrees: (native: T, fallback: T) => boolean,
-): () => T {
+/** `native` if it is sound, else the fallback; decided once. A throw counts as unsound. */
+export function choose<T>(native: T, fallback: () => T, isSound: (native: T) => boolean): () => T {
   let chosen: T | undefined;
   const decide = () => {
     try {
-      return agrees(native, fallback) ? native : fallback;
+      return isSound(native) ? native : fallback();
     } catch {
-      return fallback;
+      return fallback();
     }
   };
   return () => {
@@ -40,58 +39,56 @@ export function choose<T>(
 const kemSeed = Uint8Array.from({ length: 64 }, (_, i) => i);
 const signatureSeed = kemSeed.subarray(0, 32);
 
+const isAnswer = (bytes: Uint8Array, known: string): boolean =>
+  equal(sha384(bytes).subarray(0, 32), fromHex(known));
+
 const flipped = (bytes: Uint8Array): Uint8Array => {
   const out = bytes.slice();
   out[0] = (out[0] ?? 0) ^ 1;
   return out;
 };
 
-/** Whether two implementations of one ML-KEM are the same, implicit rejection included. */
-export function kemsAgree(a: LatticeKem, b: LatticeKem): boolean {
-  const publicKey = a.publicKey(kemSeed);
-  if (!equal(publicKey, b.publicKey(kemSeed))) return false;
-
-  for (const [sender, receiver] of [
-    [a, b],
-    [b, a],
-  ] as const) {
-    const { enc, secret } = sender.encapsulate(publicKey);
-    if (!equal(receiver.decapsulate(kemSeed, enc), secret)) return false;
-    const other = flipped(enc);
-    if (!equal(a.decapsulate(kemSeed, other), b.decapsulate(kemSeed, other))) return false;
-  }
-
+/** Whether an ML-KEM gives the known answers, and agrees with itself. */
+export function isSoundKem(kem: LatticeKem, row: LatticeKemRow): boolean {
+  const { publicKey: knownKey, rejection } = row.knownAnswers;
+  const publicKey = kem.publicKey(kemSeed);
+  if (!isAnswer(publicKey, knownKey)) return false;
+  if (!isAnswer(kem.decapsulate(kemSeed, new Uint8Array(row.encBytes)), rejection)) return false;
+  const { enc, secret } = kem.encapsulate(publicKey);
+  if (!equal(kem.decapsulate(kemSeed, enc), secret)) return false;
   // Coefficients of 4095 are above the modulus 3329.
-  const overflowing = publicKey.slice().fill(0xff, 0, 3);
-  return [a, b].every((kem) => kem.accepts(publicKey) && !kem.accepts(overflowing));
+  return kem.accepts(publicKey) && !kem.accepts(publicKey.slice().fill(0xff, 0, 3));
 }
 
-/**
- * Whether `a` makes the keys of `b` and signatures that `b` accepts, and tells them from
- * altered ones. `b` need not sign: what it accepts, `a` has verified too.
- */
-export function signaturesAgree(a: LatticeSignature, b: LatticeSignature): boolean {
-  const publicKey = a.publicKey(signatureSeed);
-  if (!equal(publicKey, b.publicKey(signatureSeed))) return false;
-
-  const signature = a.sign(signatureSeed, kemSeed);
+/** Whether an ML-DSA makes the known key, and tells its signatures from altered ones. */
+export function isSoundSignature(dsa: LatticeSignature, row: LatticeSignatureRow): boolean {
+  const publicKey = dsa.publicKey(signatureSeed);
+  if (!isAnswer(publicKey, row.knownAnswers.publicKey)) return false;
+  const signature = dsa.sign(signatureSeed, kemSeed);
   return (
-    b.verify(publicKey, kemSeed, signature) &&
-    a.verify(publicKey, kemSeed, signature) &&
-    !a.verify(publicKey, flipped(kemSeed), signature) &&
-    !a.verify(publicKey, kemSeed, flipped(signature))
+    dsa.verify(publicKey, kemSeed, signature) &&
+    !dsa.verify(publicKey, flipped(kemSeed), signature) &&
+    !dsa.verify(publicKey, kemSeed, flipped(signature))
   );
 }
 
-const chooseKem = (name: LatticeKemName) =>
-  choose(nativeKem(latticeKems[name]), nobleKem(latticeKems[name]), kemsAgree);
-
-const chooseSignature = (name: LatticeSignatureName) =>
-  choose(
-    nativeSignature(latticeSignatures[name]),
-    nobleSignature(latticeSignatures[name]),
-    signaturesAgree,
+const chooseKem = (name: LatticeKemName) => {
+  const row = latticeKems[name];
+  return choose(
+    nativeKem(row),
+    () => nobleKem(row),
+    (kem) => isSoundKem(kem, row),
   );
+};
+
+const chooseSignature = (name: LatticeSignatureName) => {
+  const row = latticeSignatures[name];
+  return choose(
+    nativeSignature(row),
+    () => nobleSignature(row),
+    (dsa) => isSoundSignature(dsa, row),
+  );
+};
 
 /** The implementation of ML-KEM to use; call it when it is needed, not while loading. */
 export const mlKem: Readonly<Record<LatticeKemName, () => LatticeKem>> = {

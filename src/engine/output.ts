@@ -125,6 +125,7 @@ function directoryOutput(temporary: string, target: string, mounted: boolean): O
       syncDirectory(temporary);
       if (mounted) {
         for (const name of readdirSync(temporary)) {
+          if (exists(join(target, name))) throw alreadyThere(join(target, name));
           renameSync(join(temporary, name), join(target, name));
         }
         rmSync(temporary, { recursive: true });

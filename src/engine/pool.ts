@@ -96,7 +96,13 @@ export async function runThreads<Job, Report>(
     setTimeout(abandon, abandonAfterMs).unref();
   };
   signal?.addEventListener('abort', onAbort, { once: true });
-  const progress = () => onProgress?.({ done: control.done, total });
+  const progress = () => {
+    try {
+      onProgress?.({ done: control.done, total });
+    } catch (error) {
+      fail(asStrongroomError(error));
+    }
+  };
   const timer = setInterval(progress, progressEveryMs);
   try {
     await Promise.race([Promise.all(running.map(({ ended }) => ended)), abandoned]);
@@ -105,8 +111,8 @@ export async function runThreads<Job, Report>(
     signal?.removeEventListener('abort', onAbort);
     for (const { worker } of running) worker.unref();
   }
+  if (failure === undefined) progress();
   if (failure !== undefined) throw failure;
-  progress();
 }
 
 const interrupted = () => new StrongroomError('INTERRUPTED', 'interrupted');

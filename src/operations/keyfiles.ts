@@ -72,7 +72,9 @@ export async function readIdentity(path: string): Promise<IdentityFile> {
         try {
           return await decodeIdentity(bytes, passphrase);
         } catch (error) {
-          throw inFile(path, error);
+          // What goes wrong while the passphrase is asked is not about this file
+          const own = ['IDENTITY_INVALID', 'PASSPHRASE_WRONG'];
+          throw own.includes(asStrongroomError(error).code) ? inFile(path, error) : error;
         } finally {
           wipe(bytes);
         }

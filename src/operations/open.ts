@@ -130,7 +130,7 @@ async function openPipe(options: OpenOptions): Promise<OpenReport> {
     const header = await readExactly(kept([{ at: 0, bytes }]), at, floeHeaderBytes);
     const floe = startDecryption(keys.payload, core.hash, header, segmentBytes);
     const leaves = new LeafCollector(suite.hash.bytes);
-    const payload = { suite: suite.name, at, segmentBytes };
+    const payload = { hash: suite.hash.name, at, segmentBytes };
     const job = {
       kind: 'open-pipe',
       payload,

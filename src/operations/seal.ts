@@ -7,10 +7,11 @@ import type { Entry } from '../archive/entry.ts';
 import { deriveArchiveKeys, fileKeyBytes } from '../archive/filekey.ts';
 import { LeafCollector } from '../archive/jobs/leaves.ts';
 import { createKeyring, keyringBytes, maxRecipients } from '../archive/keyring.ts';
-import { type Plan, planSource } from '../archive/plan.ts';
+import { assertStillEmpty, type Plan, planSource } from '../archive/plan.ts';
 import type { QuorumStanza } from '../archive/quorum.ts';
+import { usualSlotBytes } from '../archive/room.ts';
 import { areClaims, type Claims, maxClaimsBytes } from '../archive/seal.ts';
-import { encodeSlot, slotHeadBytes } from '../archive/slots.ts';
+import { encodeSlot } from '../archive/slots.ts';
 import { sealTrailer } from '../archive/trailer.ts';
 import { runParallel, runPipe } from '../archive/worker.ts';
 import { hex, wipe } from '../bytes.ts';
@@ -95,7 +96,7 @@ export async function seal(source: string, options: SealOptions): Promise<SealRe
   const core = createCore({
     suite,
     segmentBytes: options.segmentBytes ?? limits.segmentBytes.usual,
-    slotBytes: slotBytesFor(keyringBytes(suite, recipients.length, custodiansOf(plans).length)),
+    slotBytes: usualSlotBytes(keyringBytes(suite, recipients.length, custodiansOf(plans).length)),
     authors: signer.card.signing.map(({ id }) => id),
   });
   const fileKey = new Uint8Array(randomBytes(fileKeyBytes));
@@ -122,7 +123,11 @@ export async function seal(source: string, options: SealOptions): Promise<SealRe
     output.write(header, payloadOffset(core));
 
     const payload = await sealPayload(core, state, plan, output.path, options);
-    const { seal: statement, footer, parts } = sealTrailer({
+    const {
+      seal: statement,
+      footer,
+      parts,
+    } = sealTrailer({
       core,
       keys,
       signer,
@@ -205,13 +210,6 @@ function assertApart(source: string, output: string): void {
   throw new StrongroomError('SAME_FILE', `${output}: ${what}`, { file: output });
 }
 
-/** Room for four times the recipients of today. */
-function slotBytesFor(ringBytes: number): number {
-  const { usual, most } = limits.slotBytes;
-  const wanted = 2 ** Math.ceil(Math.log2(4 * (slotHeadBytes + ringBytes)));
-  return Math.min(Math.max(usual, wanted), most);
-}
-
 interface ArchiveOutput {
   /** For threads to open; absent for standard output. */
   readonly path: string | undefined;
@@ -276,7 +274,7 @@ async function sealPayload(
 ): Promise<SealedPayload> {
   const at = payloadOffset(core);
   const { segmentBytes, suite } = core;
-  const place = { suite: suite.name, at, segmentBytes };
+  const place = { hash: suite.hash.name, at, segmentBytes };
   const ended = (leaves: LeafCollector, length: number, segments: number) => {
     if (leaves.count !== segments) throw new Error('a segment was not sealed');
     const end = at + floeHeaderBytes + length + segments * segmentOverhead;
@@ -296,5 +294,6 @@ async function sealPayload(
   const payload = { ...place, length, segments };
   const job = { kind: 'seal', payload, floe, pieces: plan.pieces, output } as const;
   await runParallel(job, options, (report) => leaves.add(report));
+  assertStillEmpty(plan);
   return { entries: plan.entries, ...ended(leaves, length, segments) };
 }

@@ -209,7 +209,7 @@ describe('an author whose manifest is not what the format allows', () => {
     return { tar: one, manifest: text };
   };
   const listed = (...entries: object[]) => ({ tar: one, entries });
-  const archives: readonly (readonly [name: string, archive: () => Archive, code?: ErrorCode])[] = [
+  const archives: readonly (readonly [name: string, archive: () => Archive])[] = [
     ['unknown member', () => ({ tar: one, entries: [entry], manifest: { comment: '' } })],
     ['__proto__', () => edited('{"entries', '{"__proto__":{},"entries')],
     ['unknown member of an entry', () => listed({ ...entry, uid: 0 })],
@@ -254,9 +254,9 @@ describe('an author whose manifest is not what the format allows', () => {
     ['far beyond the end', () => listed({ ...entry, offset: Number.MAX_SAFE_INTEGER, size: 1 })],
     ['sum beyond 2^53', () => listed({ ...entry, offset: 2 ** 52, size: Number.MAX_SAFE_INTEGER })],
   ];
-  it.each(archives)('%s', async (_, archive, code = 'MANIFEST_INVALID') => {
+  it.each(archives)('%s', async (_, archive) => {
     const { list, open, stdout, pipe } = await refusals(archive());
-    expect([list, open, stdout, pipe]).toEqual(Array(4).fill(code));
+    expect([list, open, stdout, pipe]).toEqual(Array(4).fill('MANIFEST_INVALID'));
   });
 });
 

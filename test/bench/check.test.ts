@@ -50,6 +50,11 @@ describe('marks', () => {
     expect(marksOf(sceneOf(ours('seal', [1, 1])))).toEqual({});
   });
 
+  it('compare by the byte where the reference does another amount', () => {
+    const shard = { ...ours('seal', [1, 1, 1]), bytes: 25e7 };
+    expect(marksOf(sceneOf(copy, shard))[key]?.ratio).toBe(0.25);
+  });
+
   it('do not count the warm-up', () => {
     const slowStart = { ...ours('seal', [2, 2, 2]), fresh: { wall: 1000 } };
     expect(marksOf(sceneOf(copy, slowStart))[key]?.ratio).toBe(0.5);

@@ -61,7 +61,9 @@ describe('keygen', () => {
     expect(stderr).toMatch(
       /warning: ada\.key: no passphrase .*\nwrote ada\.key and ada\.key\.card/,
     );
-    expect(stderr).toMatch(/fingerprint (?:[0-9A-Z]{5}-){4}[0-9A-Z]{5}\nhint: keep ada\.key/);
+    expect(stderr).toMatch(
+      /fingerprint (?:[0-9A-Z]{5}-){4}[0-9A-Z]{5}\nhint: share ada\.key\.card/,
+    );
     expect(statSync(path('ada.key')).mode & 0o777).toBe(0o600);
     expect(statSync(path('ada.key.card')).mode & 0o777).toBe(0o644);
   });

@@ -220,7 +220,6 @@ const refusals: [name: string, args: string[], status: number, words: RegExp][] 
     2,
     /--threads: 0 is not allowed/,
   ],
-  ['a report among the data', ['seal', 'w', '-o', '-', ...sealing, '--json'], 2, /mix its report/],
   ['two outputs', ['open', 'w.srm', '-o', 'no', '--stdout', ...opening], 2, /do not go together/],
   ['no output', ['open', 'w.srm', ...opening], 2, /no output is named/],
   [
@@ -256,7 +255,8 @@ describe('refuses', () => {
     expect((await run('open', 'w.srm', '-o', 'safe', ...args, 'pass')).status).toBe(0);
     const fd = '"$node" "$strongroom" ls w.srm -i safe.key --signer lab.key.card --passphrase-fd 3';
     expect((await shell(`${fd} 3< pass`, { cwd })).status).toBe(0);
-    expectRefusal(await shell(fd, { cwd }), 1, /file descriptor 3: it is not open/);
+    const none = fd.replace(/3$/, '99');
+    expectRefusal(await shell(none, { cwd }), 1, /file descriptor 99: it is not open/);
   });
 
   it('nothing, if only the card of a new identity exists', async () => {
@@ -272,7 +272,7 @@ describe('refuses', () => {
   it('an archive from a pipe that is altered, without leaving anything', async () => {
     const input = readFileSync(path('flipped.srm'));
     const outcome = await strongroom(['open', '-', '-o', 'no', ...opening], { cwd, input });
-    expectRefusal(outcome, 3, /^error: standard input/);
+    expectRefusal(outcome, 3, /^error: .*segment 0/);
     expect(existsSync(path('no'))).toBe(false);
   });
 
@@ -284,11 +284,13 @@ describe('refuses', () => {
     });
     const usage = await run('verify', '--json');
     expect(JSON.parse(usage.stderr).error.code).toBe('USAGE');
+    const mixed = await run('seal', 'w', '-o', '-', ...sealing, '--json');
+    expect(JSON.parse(mixed.stderr).error.message).toMatch(/mix its report into the data/);
   });
 
   it('without a stack, unless it is asked for', async () => {
     const quiet = await run('inspect', 'text.srm');
-    expect(quiet.stderr).not.toContain('at ');
+    expect(quiet.stderr).not.toMatch(/\n +at /);
     const env = { STRONGROOM_DEBUG: '1' };
     const { stderr } = await strongroom(['inspect', 'text.srm'], { cwd, env });
     expect(stderr).toMatch(/\n {6}at /);

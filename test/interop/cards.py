@@ -1,5 +1,6 @@
-"""Cards and identities: docs/format.md, [Cards]."""
+"""Cards, identities and whom to trust: docs/format.md, [Cards]."""
 
+import os
 import re
 import unicodedata
 from dataclasses import dataclass
@@ -9,26 +10,9 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
-from primitives import Suite, key_id, sha384, suite_named
-from shapes import (
-    SIGNATURES,
-    array,
-    base64_of,
-    canonical,
-    check,
-    integer,
-    literal,
-    parse,
-    record,
-    refuse,
-    require,
-    text,
-    time,
-)
-
-
-def pae(kind: bytes, body: bytes) -> bytes:
-    return b'DSSEv1 %d %s %d %s' % (len(kind), kind, len(body), body)
+from primitives import Suite, key_id, pae, sha384, suite_named
+from shapes import (Shape, array, base64_of, canonical, check, hexadecimal, integer, literal,
+    parse, record, refuse, require, row, text, time)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -52,11 +36,12 @@ class Card:
         """Whether `signatures` are this card's over `message`, all of them and in order."""
         if not self.sign or [entry['keyid'] for entry in signatures] != self.sign_ids:
             return False
-        return all(
-            len(entry['sig']) == algorithm.signature_bytes
-            and algorithm.verify(key, entry['sig'], message)
-            for algorithm, key, entry in zip(self.suite.algorithms, self.sign, signatures)
-        )
+        rows = zip(self.suite.algorithms, self.sign, signatures)
+        return all(algorithm.verify(key, entry['sig'], message) for algorithm, key, entry in rows)
+
+    def valid_at(self, when: str) -> bool:
+        """From `created`, and before `expires`."""
+        return self.created <= when and (self.expires is None or when < self.expires)
 
     @property
     def fingerprint(self) -> str:
@@ -68,29 +53,19 @@ class Card:
         return '-'.join(''.join(letters[at : at + 5]) for at in range(0, 25, 5))
 
 
-CARD = record(
-    {
-        'signatures': SIGNATURES,
-        'signed': record(
-            {
-                'created': time,
-                'kem': base64_of(),
-                'name': text(1, 128, plain=True),
-                'sign': array(base64_of(), 0, 2),
-                'suite': suite_named,
-                'type': literal('strongroom/card'),
-                'version': literal(1),
-            },
-            {'expires': time, 'imported': literal(True)},
-        ),
-    }
-)
+def signatures(suite: Suite) -> Shape:
+    """One for each of the suite's algorithms, in order, of the right lengths."""
+    return row(*(
+        record({'keyid': hexadecimal(32), 'sig': base64_of(algorithm.signature_bytes)})
+        for algorithm in suite.algorithms
+    ))  # fmt: skip
 
 
-def card_from(document: dict, decoded: dict) -> Card:
-    """A card with its lengths, its public keys [Public key validity] and its signatures checked."""
-    signed = decoded['signed']
-    suite, imported = signed['suite'], 'imported' in signed
+def card_shape(value: Any) -> Card:
+    """A shape: a card with its public keys [Public key validity] and its signatures checked."""
+    found = record({'signatures': array(lambda entry: entry), 'signed': SIGNED})(value)
+    signed = found['signed']
+    suite = signed['suite']
     card = Card(
         name=signed['name'],
         suite=suite,
@@ -99,19 +74,34 @@ def card_from(document: dict, decoded: dict) -> Card:
         created=signed['created'],
         expires=signed.get('expires'),
     )
-    require(len(card.kem) == suite.kem_public_bytes, 'CARD', 'wrong length of the KEM key')
-    require(suite.kem.valid(card.kem), 'CARD', 'invalid KEM public key')
+    check(len(card.kem) == suite.kem_public_bytes, 'wrong length of the KEM key')
+    check(suite.kem.valid(card.kem), 'invalid KEM public key')
     expected = [algorithm.public_bytes for algorithm in suite.algorithms]
     lengths = [len(key) for key in card.sign]
-    require(lengths == expected or (imported and not lengths), 'CARD', 'wrong signing keys')
+    check(lengths == expected or ('imported' in signed and not lengths), 'wrong signing keys')
     valid = all(algorithm.valid(key) for algorithm, key in zip(suite.algorithms, card.sign))
-    require(valid, 'CARD', 'invalid signing public key')
-    message = pae(b'application/vnd.strongroom.card.v1+json', canonical(document['signed']))
-    if imported:
-        require(not decoded['signatures'], 'CARD', 'an imported card is signed')
+    check(valid, 'invalid signing public key')
+    if 'imported' in signed:
+        check(not found['signatures'], 'an imported card is signed')
     else:
-        require(card.signed(decoded['signatures'], message), 'CARD', 'the signature does not fit')
+        message = pae('application/vnd.strongroom.card.v1+json', canonical(value['signed']))
+        proof = signatures(suite)(found['signatures'])
+        check(card.signed(proof, message), 'the signature does not fit')
     return card
+
+
+SIGNED = record(
+    {
+        'created': time,
+        'kem': base64_of(),
+        'name': text(1, 128, plain=True),
+        'sign': array(base64_of(), 0, 2),
+        'suite': suite_named,
+        'type': literal('strongroom/card'),
+        'version': literal(1),
+    },
+    {'expires': time, 'imported': literal(True)},
+)
 
 
 def read_small(path: str, limit: int, code: str) -> bytes:
@@ -124,7 +114,46 @@ def read_small(path: str, limit: int, code: str) -> bytes:
 def read_card(path: str) -> Card:
     data = read_small(path, 65536, 'CARD')
     require(data.endswith(b'\n'), 'CARD', 'the newline is missing')
-    return card_from(*parse('CARD', data[:-1], CARD))
+    return parse('CARD', data[:-1], card_shape)
+
+
+# --- Trust [Trust policies] ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Trust:
+    authors: list[Card]
+    custodians: list[Card]
+
+
+ENTRY = record({'card': text(1), 'roles': array(literal('author', 'custodian', 'witness'), 1)})
+POLICY = record(
+    {
+        'trust': array(ENTRY, 0, 1000),
+        'type': literal('strongroom/policy'),
+        'version': literal(1),
+    }
+)
+
+
+def read_policy(path: str) -> Trust:
+    policy = parse('POLICY', read_small(path, 1048576, 'POLICY'), POLICY, any_layout=True)
+    cards = []
+    for entry in policy['trust']:
+        place = os.path.normpath(entry['card'])
+        below = not os.path.isabs(place) and place.split('/')[0] not in ('.', '..')
+        require(below, 'POLICY', 'a card is not below the policy')
+        cards.append(read_card(os.path.join(os.path.dirname(path), place)))
+    keys = [card.sign for card in cards]
+    require(len(keys) == len(set(keys)), 'POLICY', 'two entries have the same signing keys')
+
+    def having(role: str) -> list[Card]:
+        return [card for card, entry in zip(cards, policy['trust']) if role in entry['roles']]
+
+    return Trust(having('author'), having('custodian'))
+
+
+# --- Identities [Identities] --------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -135,8 +164,8 @@ class Identity:
 
 def protection(value: Any) -> dict:
     """A shape: how an identity's second line is kept, with the caps on Argon2id."""
-    if isinstance(value, dict) and value.get('kdf') == 'none':
-        return record({'kdf': literal('none')})(value)
+    if value == {'kdf': 'none'}:
+        return value
     found = record(
         {
             'kdf': literal('argon2id'),
@@ -152,7 +181,7 @@ def protection(value: Any) -> dict:
 
 IDENTITY = record(
     {
-        'card': CARD,
+        'card': card_shape,
         'protection': protection,
         'type': literal('strongroom/identity'),
         'version': literal(1),
@@ -160,37 +189,37 @@ IDENTITY = record(
 )
 
 
+def unlock(kept: dict, passphrase: str | None, secret: bytes, first_line: bytes) -> bytes:
+    require(passphrase is not None, 'PASSPHRASE', 'the identity needs --passphrase-file')
+    kdf = Argon2id(
+        salt=kept['salt'],
+        length=32,
+        iterations=kept['passes'],
+        lanes=kept['parallelism'],
+        memory_cost=kept['memory'],
+    )
+    key = kdf.derive(unicodedata.normalize('NFC', passphrase).encode())
+    try:
+        return AESGCM(key).decrypt(secret[:12], secret[12:], first_line)
+    except (ValueError, InvalidTag):
+        refuse('PASSPHRASE', 'the passphrase does not fit')
+
+
 def read_identity(path: str, passphrase: str | None) -> Identity:
-    """[Identities]"""
     lines = read_small(path, 131072, 'IDENTITY').split(b'\n')
     require(len(lines) == 3 and not lines[2], 'IDENTITY', 'not two lines')
-    document, decoded = parse('IDENTITY', lines[0], IDENTITY)
-    card = card_from(document['card'], decoded['card'])
+    identity = parse('IDENTITY', lines[0], IDENTITY)
+    card, kept = identity['card'], identity['protection']
     require(re.fullmatch(b'([0-9a-f]{2})*', lines[1]), 'IDENTITY', 'the second line is not hex')
     secret = bytes.fromhex(lines[1].decode())
-    kept = decoded['protection']
     if kept['kdf'] == 'argon2id':
-        require(passphrase is not None, 'PASSPHRASE', 'the identity needs --passphrase-file')
-        kdf = Argon2id(
-            salt=kept['salt'],
-            length=32,
-            iterations=kept['passes'],
-            lanes=kept['parallelism'],
-            memory_cost=kept['memory'],
-        )
-        key = kdf.derive(unicodedata.normalize('NFC', passphrase).encode())
-        try:
-            secret = AESGCM(key).decrypt(secret[:12], secret[12:], lines[0])
-        except (ValueError, InvalidTag):
-            refuse('PASSPHRASE', 'the passphrase does not fit')
-    suite = card.suite
-    require(
-        len(secret) == suite.seed_bytes + 32 * len(suite.algorithms),
-        'IDENTITY',
-        'wrong length of the secret',
-    )
-    seeds = [secret[at : at + 32] for at in range(suite.seed_bytes, len(secret), 32)]
+        secret = unlock(kept, passphrase, secret, lines[0])
+    suite, kem_bytes = card.suite, card.suite.seed_bytes
+    # An imported card without signing keys has no signing seeds either
+    length = kem_bytes + 32 * len(card.sign)
+    require(len(secret) == length, 'IDENTITY', 'wrong length of the secret')
+    seeds = [secret[at : at + 32] for at in range(kem_bytes, length, 32)]
     derived = tuple(a.public_from_seed(seed) for a, seed in zip(suite.algorithms, seeds))
-    fits = suite.kem.public(secret[: suite.seed_bytes]) == card.kem and derived == card.sign
+    fits = suite.kem.public(secret[:kem_bytes]) == card.kem and derived == card.sign
     require(fits, 'IDENTITY', 'the secret is not that of the card')
-    return Identity(card, secret[: suite.seed_bytes])
+    return Identity(card, secret[:kem_bytes])

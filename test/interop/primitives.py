@@ -19,6 +19,11 @@ def sha384(data: bytes) -> bytes:
     return hashlib.sha384(data).digest()
 
 
+def pae(kind: str, body: bytes) -> bytes:
+    """DSSE v1 pre-authentication encoding."""
+    return b'DSSEv1 %d %s %d %s' % (len(kind), kind.encode(), len(body), body)
+
+
 def hkdf_extract(name: str, salt: bytes, ikm: bytes) -> bytes:
     return hmac.digest(salt, ikm, name)
 

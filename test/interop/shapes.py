@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, NoReturn
 
 MAX_INTEGER = 2**53 - 1
+MAX_DEPTH = 64
 CONTROL = re.compile('[\0-\x1f\x7f-\x9f]')
 
 
@@ -28,24 +29,6 @@ def require(condition: Any, code: str, message: str) -> None:
         refuse(code, message)
 
 
-def ordered(value: Any) -> Any:
-    """The same value with members in JCS order (by UTF-16 units); ValueError for what is barred."""
-    if type(value) is dict:
-        names = sorted(value, key=lambda name: name.encode('utf-16-be'))
-        return {name: ordered(value[name]) for name in names}
-    if type(value) is list:
-        return [ordered(item) for item in value]
-    if type(value) is int and not 0 <= value <= MAX_INTEGER:
-        raise ValueError('a number is not an integer from 0 to 2^53 - 1')
-    if type(value) not in (int, bool, str):
-        raise ValueError('a value is null or not an integer')
-    return value
-
-
-def canonical(value: Any) -> bytes:
-    return json.dumps(ordered(value), ensure_ascii=False, separators=(',', ':')).encode()
-
-
 # A shape takes a parsed value and returns it decoded (hex and base64 as bytes), or raises
 # ValueError.
 Shape = Callable[[Any], Any]
@@ -54,6 +37,24 @@ Shape = Callable[[Any], Any]
 def check(condition: Any, message: str) -> None:
     if not condition:
         raise ValueError(message)
+
+
+def ordered(value: Any, depth: int = MAX_DEPTH) -> Any:
+    """The same value with members in JCS order (by UTF-16 units); ValueError for what is barred."""
+    if type(value) in (dict, list):
+        check(depth, f'nested deeper than {MAX_DEPTH}')
+    if type(value) is dict:
+        names = sorted(value, key=lambda name: name.encode('utf-16-be'))
+        return {name: ordered(value[name], depth - 1) for name in names}
+    if type(value) is list:
+        return [ordered(item, depth - 1) for item in value]
+    check(type(value) in (int, bool, str), 'a value is null or not an integer')
+    check(type(value) is not int or 0 <= value <= MAX_INTEGER, 'a number is out of range')
+    return value
+
+
+def canonical(value: Any) -> bytes:
+    return json.dumps(ordered(value), ensure_ascii=False, separators=(',', ':')).encode()
 
 
 def integer(low: int = 0, high: int = MAX_INTEGER) -> Shape:
@@ -76,9 +77,10 @@ def text(low: int = 0, high: int = MAX_INTEGER, plain: bool = False) -> Shape:
     return shape
 
 
-def literal(expected: Any) -> Shape:
+def literal(*expected: Any) -> Shape:
     def shape(value: Any) -> Any:
-        check(type(value) is type(expected) and value == expected, f'expected {expected}')
+        good = any(type(value) is type(one) and value == one for one in expected)
+        check(good, f'expected one of {expected}')
         return value
 
     return shape
@@ -106,7 +108,8 @@ def base64_of(length: int | None = None) -> Shape:
 
 def time(value: Any) -> str:
     """RFC 3339 in UTC with whole seconds. The strings sort as the times do."""
-    check(type(value) is str and re.fullmatch(r'[0-9-]{10}T[0-9:]{8}Z', value), 'not a time')
+    pattern = '[0-9]{4}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}Z'
+    check(type(value) is str and re.fullmatch(pattern, value), 'not a time')
     datetime.strptime(value, '%Y-%m-%dT%H:%M:%SZ')
     return value
 
@@ -115,6 +118,16 @@ def array(item: Shape, low: int = 0, high: int = MAX_INTEGER) -> Shape:
     def shape(value: Any) -> list:
         check(type(value) is list and low <= len(value) <= high, 'an array has the wrong length')
         return [item(element) for element in value]
+
+    return shape
+
+
+def row(*items: Shape) -> Shape:
+    """An array of exactly these."""
+
+    def shape(value: Any) -> list:
+        check(type(value) is list and len(value) == len(items), 'an array has the wrong length')
+        return [item(element) for item, element in zip(items, value)]
 
     return shape
 
@@ -131,18 +144,27 @@ def record(members: dict[str, Shape], optional: dict[str, Shape] | None = None) 
     return shape
 
 
-SIGNATURES = array(record({'keyid': hexadecimal(32), 'sig': base64_of()}), 0, 2)
-
-
 def not_an_integer(spelling: str) -> NoReturn:
     raise ValueError(f'{spelling[:20]} is not an integer')
 
 
-def parse(code: str, data: bytes, shape: Shape) -> tuple[Any, Any]:
-    """One canonical document: its parsed value, and the same decoded by `shape`."""
+def once(pairs: list[tuple[str, Any]]) -> dict:
+    check(len(dict(pairs)) == len(pairs), 'a member appears twice')
+    return dict(pairs)
+
+
+def parse(code: str, data: bytes, shape: Shape, any_layout: bool = False) -> Any:
+    """One document, decoded by its shape; canonical unless it may have any layout."""
     try:
-        value = json.loads(data.decode(), parse_float=not_an_integer, parse_constant=not_an_integer)
-        check(canonical(value) == data, 'not canonical')
-        return value, shape(value)
+        value = json.loads(
+            data.decode(),
+            parse_float=not_an_integer,
+            parse_constant=not_an_integer,
+            object_pairs_hook=once,
+        )
+        # Also in any layout, for the values that are barred
+        spelled = canonical(value)
+        check(any_layout or spelled == data, 'not canonical')
+        return shape(value)
     except (ValueError, RecursionError) as error:
         refuse(code, f'bad document: {error}')

@@ -2,47 +2,27 @@
 [Paths and entries]."""
 
 import re
-import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from shapes import CONTROL, MAX_INTEGER, refuse, require
 
-RESERVED = re.compile('(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])', re.ASCII | re.IGNORECASE)
-
-
-def check_path(path: str) -> None:
-    where = ascii(path[:200])
-    require(0 < len(path.encode()) <= 4096, 'PATH', f'empty or too long: {where}')
-    require(not CONTROL.search(path), 'PATH', f'control character: {where}')
-    require(not re.search(r'[\\:]', path), 'PATH', f'backslash or colon: {where}')
-    for component in path.split('/'):
-        require(component not in ('', '.', '..'), 'PATH', f'absolute or with dots: {where}')
-        require(len(component.encode()) <= 255, 'PATH', f'component too long: {where}')
-        require(component[-1] not in '. ', 'PATH', f'component ends in dot or space: {where}')
-        stem = component.split('.')[0].rstrip(' ')
-        require(not RESERVED.fullmatch(stem), 'PATH', f'reserved name: {where}')
-
-
-def check_entries(entries: list[dict], length: int) -> None:
-    """Paths, collisions and extents of all entries."""
-    seen: dict[str, str] = {}
-    end = 0
-    for entry in entries:
-        check_path(entry['path'])
-        folded = unicodedata.normalize('NFC', entry['path']).lower()
-        require(folded not in seen, 'PATH', f'two entries as {ascii(entry["path"])}')
-        seen[folded] = entry['type']
-        if entry['type'] == 'file':
-            require(entry['offset'] >= end, 'MANIFEST', 'extents overlap or are out of order')
-            end = entry['offset'] + entry['size']
-            require(end <= length, 'MANIFEST', 'an extent reaches beyond the payload')
-    for folded in seen:
-        while '/' in folded:
-            folded = folded.rpartition('/')[0]
-            good = seen.get(folded, 'directory') == 'directory'
-            require(good, 'PATH', f'a file where a directory is needed: {ascii(folded)}')
+BLOCK = 512
+# Field, offset, length, and whether a time before 1970 or its like may stand there.
+NUMBERS = (
+    ('mode', 100, 8, False),
+    ('uid', 108, 8, True),
+    ('gid', 116, 8, True),
+    ('size', 124, 12, False),
+    ('mtime', 136, 12, True),
+    ('checksum', 148, 8, False),
+    ('major', 329, 8, False),
+    ('minor', 337, 8, False),
+)
+BARRED = re.compile(
+    rb'linkpath|GNU\..*|SCHILY\.(realsize|offset|filetype|volhdr\..*)|SUN\.holes.*', re.DOTALL
+)
 
 
 class Plaintext:
@@ -70,46 +50,31 @@ class Plaintext:
     def read(self, length: int) -> bytes:
         return b''.join(self.chunks(length))
 
-    def skip_to(self, position: int) -> None:
-        for _ in self.chunks(position - self.position):
+    def skip_member(self, end: int) -> None:
+        """Past what is left of a member that ends at `end`, and past its padding."""
+        for _ in self.chunks(end - self.position):
             pass
-        require(self.position == position, 'TAR', 'the tar stream ends inside a member')
+        padding = self.read(-end % BLOCK)
+        require(self.position == end + -end % BLOCK, 'TAR', 'the stream ends within a member')
+        require(not any(padding), 'TAR', 'padding is not zero')
 
 
-def tar_number(field: bytes) -> int:
+def number(field: bytes, signed: bool) -> int:
+    if signed and field[0] == 0xFF:
+        return -1
     if field[0] == 0x80:
         value = int.from_bytes(field[1:])
-        require(value <= MAX_INTEGER, 'TAR', 'a number in a tar header is too large')
+        require(value <= MAX_INTEGER, 'TAR', 'a number in a header is too large')
         return value
     octal = re.fullmatch(rb' *([0-7]*)[ \0]*', field)
-    require(octal, 'TAR', 'a number in a tar header is not octal')
+    require(octal, 'TAR', 'a number in a header is neither octal nor base-256')
     return int(octal[1] or b'0', 8)
 
 
-def pax_records(data: bytes) -> dict[bytes, bytes]:
-    records: dict[bytes, bytes] = {}
-    at = 0
-    while at < len(data):
-        prefix = re.compile(rb'([1-9][0-9]{0,6}) ([^=\n]+)=').match(data, at)
-        require(prefix, 'TAR', 'a pax record is malformed')
-        end = at + int(prefix[1])
-        good = prefix.end() < end <= len(data) and data[end - 1] == 0x0A
-        require(good, 'TAR', 'the length of a pax record is wrong')
-        require(prefix[2] not in records, 'TAR', 'a pax record is repeated')
-        require(not prefix[2].startswith(b'GNU.sparse.'), 'TAR', 'a sparse member')
-        records[prefix[2]] = data[prefix.end() : end - 1]
-        at = end
-    return records
-
-
-def pax_number(records: dict[bytes, bytes], name: bytes, otherwise: int) -> int:
-    """Whole seconds or bytes; fractions are rounded down."""
-    if name not in records:
-        return otherwise
-    pattern = rb'([0-9]{1,16})(\.[0-9]*)?' if name == b'mtime' else rb'([0-9]{1,16})'
-    found = re.fullmatch(pattern, records[name])
-    require(found, 'TAR', 'a number in a pax record is malformed')
-    return int(found[1])
+def name_field(field: bytes) -> bytes:
+    name, _, rest = field.partition(b'\0')
+    require(not any(rest), 'TAR', 'a header hides bytes behind a name')
+    return name
 
 
 @dataclass(frozen=True)
@@ -121,90 +86,127 @@ class Header:
     mtime: int
 
 
-def tar_header(block: bytes) -> Header:
+def read_header(block: bytes) -> Header:
     """One 512-byte header, ustar or GNU."""
-    summed = sum(block) - sum(block[148:156]) + 8 * 0x20
-    require(tar_number(block[148:156]) == summed, 'TAR', 'the checksum of a tar header is wrong')
     magic = block[257:265]
     require(magic in (b'ustar\x0000', b'ustar  \0'), 'TAR', 'a header is neither ustar nor GNU')
-    mode, _, _ = (tar_number(block[at : at + 8]) for at in (100, 108, 116))
-    name = block[:100].partition(b'\0')[0]
     # Only ustar has a prefix; GNU keeps other fields there.
-    prefix = block[345:500].partition(b'\0')[0] if magic == b'ustar\x0000' else b''
+    ustar = magic == b'ustar\x0000'
+    require(not any(block[500 if ustar else 345 :]), 'TAR', 'a header has fields of its own')
+    numbers = {name: number(block[at : at + n], signed) for name, at, n, signed in NUMBERS}
+    summed = sum(block) - sum(block[148:156]) + 8 * 0x20
+    require(numbers['checksum'] == summed, 'TAR', 'the checksum of a header is wrong')
+    name = name_field(block[:100])
+    prefix = name_field(block[345:500]) if ustar else b''
+    kind = b'0' if block[156] == 0 else block[156:157]
+    require(kind in (b'0', b'5', b'x', b'g', b'L'), 'TAR', 'neither file nor directory')
+    good = kind not in (b'0', b'5') or not any(block[157:257])
+    require(good, 'TAR', 'a file or directory has a link target')
     return Header(
-        kind=block[156:157],
+        kind=kind,
         name=prefix + b'/' + name if prefix else name,
-        mode=mode & 0o777,
-        size=tar_number(block[124:136]),
-        mtime=tar_number(block[136:148]),
+        mode=numbers['mode'] & 0o777,
+        size=numbers['size'],
+        mtime=max(0, numbers['mtime']),
     )
 
 
-def tar_entry(header: Header, pax: dict, long_name: bytes | None, at: int) -> dict | None:
+def pax_records(data: bytes) -> dict[bytes, bytes]:
+    records: dict[bytes, bytes] = {}
+    at = 0
+    while at < len(data):
+        prefix = re.compile(rb'([1-9][0-9]{0,6}) ([^=]+)=').match(data, at)
+        require(prefix, 'TAR', 'a pax record is malformed')
+        end = at + int(prefix[1])
+        good = prefix.end() < end <= len(data) and data[end - 1] == 0x0A
+        require(good, 'TAR', 'the length of a pax record is wrong')
+        keyword = prefix[2]
+        good = keyword[0] != 0x20 and not CONTROL.search(keyword.decode(errors='replace'))
+        require(good and keyword not in records, 'TAR', 'a pax keyword is malformed or repeated')
+        require(not BARRED.fullmatch(keyword), 'TAR', 'a link, sparse or multi-volume member')
+        records[keyword] = data[prefix.end() : end - 1]
+        at = end
+    charset = records.get(b'hdrcharset', b'ISO-IR 10646 2000 UTF-8')
+    require(charset == b'ISO-IR 10646 2000 UTF-8', 'TAR', 'another character set than UTF-8')
+    require(records.get(b'path') != b'', 'TAR', 'a pax path is empty')
+    return records
+
+
+def pax_size(header: Header, pax: dict[bytes, bytes]) -> int:
+    """The record may only say what the header says, or cannot say."""
+    if b'size' not in pax:
+        return header.size
+    digits = re.fullmatch(rb'0*([0-9]{1,16})', pax[b'size'])
+    require(digits, 'TAR', 'a pax size is malformed')
+    size = int(digits[1])
+    agree = size == header.size or (header.size == 0 and size > 8**11 - 1)
+    require(agree, 'TAR', 'header and pax record differ in the size')
+    return size
+
+
+def pax_mtime(header: Header, pax: dict[bytes, bytes]) -> int:
+    if b'mtime' not in pax:
+        return header.mtime
+    found = re.fullmatch(rb'([-+]?)0*([0-9]{1,16})(\.[0-9]+)?', pax[b'mtime'])
+    require(found, 'TAR', 'a pax mtime is malformed')
+    return 0 if found[1] == b'-' else int(found[2])
+
+
+def member_entry(header: Header, before: dict[bytes, bytes], at: int) -> dict | None:
     """The manifest entry that a member should have, or None for the root itself."""
-    name = pax.get(b'path', header.name if long_name is None else long_name)
     try:
-        path = name.decode()
+        path = before.get(b'path', header.name).decode()
     except UnicodeDecodeError:
         refuse('PATH', 'a path is not UTF-8')
-    common = {'mode': header.mode, 'mtime': pax_number(pax, b'mtime', header.mtime)}
-    size = pax_number(pax, b'size', header.size)
+    size = pax_size(header, before)
+    common = {'mode': header.mode, 'mtime': pax_mtime(header, before)}
     if header.kind == b'5':
-        require(size == 0, 'TAR', 'a directory has contents')
-        path = path if path == './' else path.removeprefix('./').removesuffix('/')
-        return None if path == './' else common | {'path': path, 'type': 'directory'}
-    require(header.kind in (b'0', b'\0'), 'TAR', 'a member is neither file nor directory')
-    # Not less a trailing slash: some readers would make that a directory, so its path is refused.
-    path = path.removeprefix('./')
-    return common | {'offset': at, 'path': path, 'size': size, 'type': 'file'}
+        require(size == 0, 'TAR', 'a directory has a size')
+        if path in ('.', './'):
+            return None
+        path = path.removeprefix('./').removesuffix('/')
+        return common | {'path': path, 'type': 'directory'}
+    require(not path.endswith('/'), 'TAR', 'a file is named like a directory')
+    return common | {'offset': at, 'path': path.removeprefix('./'), 'size': size, 'type': 'file'}
 
 
-def tar_entries(stream: Plaintext) -> Iterator[dict]:
+def members(stream: Plaintext) -> Iterator[dict]:
     """The members in order; a consumer may read a file's bytes before it asks for the next."""
-    pax: dict | None = None
-    long_name: bytes | None = None
-    while block := stream.read(512):
-        require(len(block) == 512, 'TAR', 'the tar stream does not end on a block')
+    # What an `x` or `L` header says of the member that follows it
+    before: dict[bytes, bytes] | None = None
+    while block := stream.read(BLOCK):
+        require(len(block) == BLOCK, 'TAR', 'the stream does not end on a block')
         if not any(block):
             break
-        header = tar_header(block)
-        if header.kind in (b'x', b'L', b'g'):
-            require(header.size <= 1048576, 'TAR', 'a pax header or long name is too long')
-            start = stream.position
-            body = stream.read(header.size)
-            stream.skip_to(start + -(-header.size // 512) * 512)
-            if header.kind == b'x':
-                require(pax is None, 'TAR', 'two pax headers for one member')
-                pax = pax_records(body)
-            elif header.kind == b'L':
-                require(long_name is None, 'TAR', 'two long names for one member')
-                long_name = body.rstrip(b'\0')
-            else:
-                lone = pax is None and long_name is None
-                good = lone and pax_records(body).keys() <= {b'comment'}
-                require(good, 'TAR', 'a global pax header')
+        header, start = read_header(block), stream.position
+        if header.kind in (b'0', b'5'):
+            entry = member_entry(header, before or {}, start)
+            before = None
+            if entry:
+                yield entry
+            stream.skip_member(start + (entry or {}).get('size', 0))
             continue
-        # Readers differ in which of the two names counts.
-        twice = long_name is not None and b'path' in (pax or {})
-        require(not twice, 'TAR', 'a member has a pax path and a long name')
-        entry = tar_entry(header, pax or {}, long_name, stream.position)
-        pax = long_name = None
-        end = stream.position + -(-(entry or {}).get('size', 0) // 512) * 512
-        if entry:
-            check_path(entry['path'])
-            require(entry['mtime'] <= 2**33, 'TAR', 'a time beyond 2^33')
-            yield entry
-        stream.skip_to(end)
-    require(pax is None and long_name is None, 'TAR', 'a pax header or long name without a member')
+        require(before is None, 'TAR', 'an extension header after another')
+        require(header.size <= 1048576, 'TAR', 'an extension header is too long')
+        body = stream.read(header.size)
+        stream.skip_member(start + header.size)
+        if header.kind == b'L':
+            before = {b'path': body.removesuffix(b'\0')}
+        elif header.kind == b'x':
+            before = pax_records(body)
+        else:
+            require(pax_records(body).keys() <= {b'comment'}, 'TAR', 'a global header counts')
+    require(before is None, 'TAR', 'an extension header without a member')
     while chunk := stream.read(65536):
-        require(not any(chunk), 'TAR', 'bytes after the end of the tar stream')
-    require(stream.position % 512 == 0, 'TAR', 'the tar stream does not end on a block')
+        require(not any(chunk), 'TAR', 'bytes after the end of the tar')
+    require(stream.position % BLOCK == 0, 'TAR', 'the stream does not end on a block')
 
 
 def walk(stream: Plaintext, entries: list[dict], take: Callable[[dict], None]) -> None:
-    """Hold the tar stream against the manifest; `take` gets each entry with its bytes to read."""
+    """Hold the tar stream against the manifest, whose entries are checked; `take` gets each entry
+    with its bytes to read."""
     expected = iter(entries)
-    for found in tar_entries(stream):
+    for found in members(stream):
         require(found == next(expected, None), 'TAR', 'the tar stream and the manifest differ')
         take(found)
     require(next(expected, None) is None, 'TAR', 'the tar stream lacks entries of the manifest')

@@ -6,7 +6,7 @@ import { closeSync, constants, fsyncSync, mkdirSync, openSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { viewOf } from '../../bytes.ts';
 import { createSegmentCipher, type FloeState, segmentOverhead } from '../../crypto/floe.ts';
-import { type SuiteName, suites } from '../../crypto/suites.ts';
+import { type TreeHash, treeHashes } from '../../crypto/hash.ts';
 import type { Control } from '../../engine/control.ts';
 import { readPipe, standard, using, writePipe } from '../../engine/files.ts';
 import { StrongroomError } from '../../errors.ts';
@@ -30,7 +30,7 @@ export interface PipeReport {
 export type PipeJobReport = LeafReport | PipeReport;
 
 /** The place and shape of a payload whose length is not known yet. */
-export type OpenEndedPayload = Pick<Payload, 'suite' | 'at' | 'segmentBytes'>;
+export type OpenEndedPayload = Pick<Payload, 'hash' | 'at' | 'segmentBytes'>;
 
 export interface SealPipeJob {
   readonly kind: 'seal-pipe';
@@ -46,9 +46,9 @@ export async function sealPipe(
   control: Control,
   report: (report: PipeJobReport) => void,
 ): Promise<void> {
-  const { segmentBytes, suite } = job.payload;
+  const { segmentBytes, hash } = job.payload;
   const cipher = createSegmentCipher(job.floe);
-  const leaf = new LeafBuffer(segmentBytes, suites[suite].hash);
+  const leaf = new LeafBuffer(segmentBytes, treeHashes[hash]);
   const leaves = new LeafReporter(report);
   const follower = new TarFollower();
   // A segment is final if nothing follows it, so one is always read ahead.
@@ -103,14 +103,14 @@ export async function openPipe(
   control: Control,
   report: (report: PipeJobReport) => void,
 ): Promise<void> {
-  const { segmentBytes, suite } = job.payload;
+  const { segmentBytes, hash } = job.payload;
   const cipher = createSegmentCipher(job.floe);
   const plaintext = new Uint8Array(segmentBytes);
   const leaves = new LeafReporter(report);
   try {
     await using(new Stage(job.directory, pathFilter(job.only)), (stage) => {
       const follower = new TarFollower(stage);
-      const reader = new PipeSegments(segmentBytes, suite);
+      const reader = new PipeSegments(segmentBytes, hash);
       for (let index = 0; !control.stopped; index++) {
         const { segment, final, leaf } = reader.next(index);
         const length = cipher.decrypt(segment, index, final, plaintext);
@@ -140,9 +140,9 @@ class PipeSegments {
   readonly #buffer: LeafBuffer;
   readonly #full: number;
 
-  constructor(segmentBytes: number, suite: SuiteName) {
+  constructor(segmentBytes: number, hash: TreeHash['name']) {
     this.#full = segmentBytes + segmentOverhead;
-    this.#buffer = new LeafBuffer(segmentBytes, suites[suite].hash);
+    this.#buffer = new LeafBuffer(segmentBytes, treeHashes[hash]);
   }
 
   next(index: number): { segment: Uint8Array; final: boolean; leaf: Uint8Array } {

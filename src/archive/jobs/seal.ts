@@ -1,6 +1,6 @@
 /** Seals a planned stream: every thread builds, encrypts, hashes and writes whole segments. */
 import { createSegmentCipher, type FloeState } from '../../crypto/floe.ts';
-import { suites } from '../../crypto/suites.ts';
+import { treeHashes } from '../../crypto/hash.ts';
 import type { Control } from '../../engine/control.ts';
 import { using } from '../../engine/files.ts';
 import { type Pieces, PiecesReader } from '../../engine/pieces.ts';
@@ -25,7 +25,7 @@ export async function sealSegments(
   const { payload, output } = job;
   const cipher = createSegmentCipher(job.floe);
   const plaintext = new Uint8Array(payload.segmentBytes);
-  const leaf = new LeafBuffer(payload.segmentBytes, suites[payload.suite].hash);
+  const leaf = new LeafBuffer(payload.segmentBytes, treeHashes[payload.hash]);
   const leaves = new LeafReporter(report);
   const sink = output === undefined ? inOrder(control) : atOffsets(output, payload);
   try {

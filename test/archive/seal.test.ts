@@ -1,0 +1,88 @@
+/** Seals that are signed as they should be and state what the format does not allow. */
+import { beforeAll, describe, expect, it } from 'vitest';
+import { decodeSeal } from '#strongroom/archive/seal.js';
+import { outcome, people } from '../support/archive.ts';
+import { forge, type Parts, partsOf, signStatement } from '../support/forge.ts';
+import { file, tar } from '../support/tar.ts';
+
+const who = people();
+
+/** A statement, loosely: tests put anything into it. */
+interface Statement {
+  [member: string]: unknown;
+  predicate: Record<string, unknown>;
+}
+
+let parts: Parts;
+let statement: Statement;
+
+beforeAll(() => {
+  parts = partsOf(forge({ who, tar: tar(file('a')) }));
+  const { payload } = JSON.parse(Buffer.from(parts.seal).toString());
+  statement = JSON.parse(Buffer.from(payload, 'base64').toString());
+});
+
+const decoded = (body: unknown) =>
+  outcome(() => decodeSeal(signStatement(body, who.author), parts.core, 'archive'));
+
+const nested = (levels: number): unknown => (levels === 0 ? 'deep' : [nested(levels - 1)]);
+
+const claims: readonly (readonly [name: string, claims: unknown, outcome: string])[] = [
+  ['none', {}, 'accepted'],
+  ['integers, texts, lists', { a: [1, 'b', { c: true }], d: Number.MAX_SAFE_INTEGER }, 'accepted'],
+  ['null', { a: null }, 'SEAL_INVALID'],
+  ['null within', { a: [{ b: null }] }, 'SEAL_INVALID'],
+  ['a fraction', { a: 0.5 }, 'SEAL_INVALID'],
+  ['below zero', { a: -1 }, 'SEAL_INVALID'],
+  ['2^53', { a: 2 ** 53 }, 'SEAL_INVALID'],
+  ['a list', [], 'SEAL_INVALID'],
+  ['over 64 KiB', { a: 'x'.repeat(65536) }, 'SEAL_INVALID'],
+  ['nested 1000 deep', { a: nested(1000) }, 'SEAL_INVALID'],
+];
+
+describe('claims', () => {
+  it.each(claims)('%s', async (_, value, code) => {
+    const predicate = { ...statement.predicate, claims: value };
+    expect(await decoded({ ...statement, predicate })).toBe(code);
+  });
+
+  it('nested beyond the stack', async () => {
+    const [before, after] = JSON.stringify({ ...statement, claims: 0 }).split('"claims":0');
+    const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
+    const body = Buffer.from(`${before}"claims":${deep}${after}`);
+    expect(await decoded(body)).toBe('SEAL_INVALID');
+  });
+});
+
+const digest = (name: string, bytes: number) => ({ digest: { [name]: 'ab'.repeat(bytes) } });
+
+describe('a statement', () => {
+  it.each([
+    ['another type', { _type: 'https://in-toto.io/Statement/v0.1' }],
+    ['another predicate type', { predicateType: 'urn:strongroom:seal:v2' }],
+    ['an unknown member', { note: '' }],
+    ['no subject', { subject: [] }],
+    ['two subjects', { subject: Array(2).fill(digest('strongroom-tree-blake3', 32)) }],
+    ['the hash of the other suite', { subject: [digest('strongroom-tree-sha384', 48)] }],
+    ['a digest too long', { subject: [digest('strongroom-tree-blake3', 48)] }],
+  ])('with %s', async (_, change) => {
+    expect(await decoded({ ...statement, ...change })).toBe('SEAL_INVALID');
+  });
+
+  it.each([
+    [
+      'more than 2^40 segments',
+      { payload: { length: 2 ** 52 + 4096, segments: 2 ** 40 + 1 } },
+      'SEAL_INVALID',
+    ],
+    ['no segments', { payload: { length: 0, segments: 0 } }, 'SEAL_INVALID'],
+    ['a segment too few', { payload: { length: 8193, segments: 2 } }, 'SEAL_MISMATCH'],
+    ['another suite', { suite: 'cnsa2' }, 'SEAL_MISMATCH'],
+    ['another archive', { archive: '00'.repeat(32) }, 'SEAL_MISMATCH'],
+    ['a time with a fraction', { time: '2026-11-23T18:49:00.5Z' }, 'SEAL_INVALID'],
+    ['a time elsewhere', { time: '2026-11-23T18:49:00+01:00' }, 'SEAL_INVALID'],
+  ])('with %s', async (_, change, code) => {
+    const predicate = { ...statement.predicate, ...change };
+    expect(await decoded({ ...statement, predicate })).toBe(code);
+  });
+});

@@ -47,6 +47,9 @@ const codes = {
     'remove one of the two events, then make it again after the other',
   ],
   REGISTRY_ROLLED_BACK: [verification, 'fetch the newest registry, or find out who removed events'],
+  ANCHOR_NEEDED: [usage, 'name where its key lives with --anchor: see docs/anchors.md'],
+  ANCHOR_UNAVAILABLE: [failure, 'see docs/anchors.md'],
+  ANCHOR_REFUSED: [noKey, 'check that the anchor is the one that the identity was made with'],
   SUITE_MISMATCH: [failure, 'use cards and identities of one suite'],
   NO_KEY_FITS: [noKey, 'did you give the right --identity, and was it granted access?'],
 
@@ -85,7 +88,7 @@ const codes = {
   RING_BUSY: [failure, 'wait until the other command is done, then try again'],
   EPOCH_ROLLBACK: [
     verification,
-    'someone may have put back an older key ring: ask who granted access for the newest one',
+    'someone may have put back an older key ring: get the newest one, or give it with --keyring',
   ],
   GRANTER_UNTRUSTED: [failure, 'let the author or a custodian that the policy names do it'],
   ALREADY_GRANTED: [failure, 'see who can open it with "strongroom recipients"'],
@@ -108,6 +111,15 @@ const codes = {
   NOT_A_HOLDER: [noKey, 'see who holds shares with "strongroom inspect"'],
   SHARE_INVALID: [verification, 'ask another custodian, or reshare'],
   QUORUM_SHORT: [noKey],
+
+  // Ceremonies
+  CEREMONY_PLAN_INVALID: [usage, 'see the ceremony section of docs/custody.md'],
+  CEREMONY_STOPPED: [failure, 'no key was kept: begin again'],
+  TRANSCRIPT_INVALID: [verification, 'ask a witness for their copy'],
+  TRANSCRIPT_UNTRUSTED: [
+    verification,
+    'name a witness whom you trust: --signer CARD or --trust POLICY',
+  ],
 
   // Files and the machine
   NOT_FOUND: [failure],

@@ -7,8 +7,16 @@
 export type { DirectoryEntry, Entry, FileEntry } from './archive/entry.ts';
 export type { FoundKey, KeyHolder } from './archive/keyring.ts';
 export type { Access } from './archive/reader.ts';
-export type { Claims } from './archive/seal.ts';
+export type { Claims, Predecessor } from './archive/seal.ts';
 export type { SuiteName } from './crypto/suites.ts';
+export { type KeyTrace, type RingTrace, traceKey } from './custody/affected.ts';
+export {
+  type Console,
+  type Question as ConsoleQuestion,
+  scriptedConsole,
+} from './custody/ceremony/console.ts';
+export type { EpochMemory, Freshness } from './custody/epochs/freshness.ts';
+export { type EpochMemoryOptions, fileEpochMemory } from './custody/epochs/memory.ts';
 export type { Answer, AnswerKind } from './custody/quorum/answer.ts';
 export type { Question, QuestionKind } from './custody/quorum/question.ts';
 export {
@@ -17,9 +25,41 @@ export {
   type RequestKey,
 } from './custody/quorum/request-key.ts';
 export type { GroupPlan, QuorumPlan } from './custody/quorum/split.ts';
+export { cbomOf } from './custody/registry/cbom.ts';
+export { encodeCheckpoint } from './custody/registry/checkpoint.ts';
+export { readPolicy, readPolicyRegistry } from './custody/registry/policy.ts';
+export {
+  type RegisteredEvent,
+  type RegisteredKey,
+  type Registry,
+  type RegistryOptions,
+  readRegistry,
+} from './custody/registry/read.ts';
+export {
+  type Addition,
+  addKeys,
+  type Change,
+  changeKey,
+  createRegistry,
+  rotateKey,
+  type Statement,
+} from './custody/registry/write.ts';
 export type { Progress, RunOptions } from './engine/pool.ts';
 export { type ErrorCode, isStrongroomError, StrongroomError } from './errors.ts';
+export type {
+  Anchor,
+  AnchorKind,
+  IdentityProtection,
+  Kept,
+  Wrapping,
+} from './keys/anchor/anchor.ts';
+export { execAnchor } from './keys/anchor/exec/anchor.ts';
+export type { ExecOptions } from './keys/anchor/exec/run.ts';
+export { type Pkcs11Options, pkcs11Anchor } from './keys/anchor/pkcs11/anchor.ts';
+export type { TokenInfo } from './keys/anchor/pkcs11/token.ts';
+export { type Pkcs11Address, parsePkcs11Uri } from './keys/anchor/pkcs11/uri.ts';
 export { type Card, decodeCard, encodeCard, isValidAt } from './keys/card.ts';
+export { stateOf, successorOf } from './keys/enforce.ts';
 export {
   createIdentity,
   decodeIdentity,
@@ -30,7 +70,20 @@ export {
 } from './keys/identity.ts';
 export { normalizePassphrase, passphraseFromFd, passphraseFromFile } from './keys/passphrase.ts';
 export { exportPrivatePem, exportPublicPem, importPem } from './keys/pem.ts';
-export { type Role, readPolicy, type Trust, trustCards } from './keys/policy.ts';
+export { type Role, type Trust, type TrustEntry, trustCards } from './keys/policy.ts';
+export { type KeyEvent, type KeyLife, type KeyState, keyStates } from './keys/states.ts';
+export type { AccessReport, Who } from './operations/access.ts';
+export {
+  type CeremonyOptions,
+  type CeremonyReport,
+  holdCeremony,
+} from './operations/ceremony/run.ts';
+export {
+  type TranscriptReport,
+  type VerifyTranscriptOptions,
+  verifyTranscript,
+} from './operations/ceremony/verify.ts';
+export { type GrantOptions, type GrantReport, grant } from './operations/grant.ts';
 export { type InspectReport, inspect } from './operations/inspect.ts';
 export {
   type IdentityFile,
@@ -64,5 +117,12 @@ export {
 export { showQuestion } from './operations/quorum/show.ts';
 export { readQuorumSpec } from './operations/quorum/spec.ts';
 export { cat, list } from './operations/read.ts';
+export {
+  type RecipientsOptions,
+  type RecipientsReport,
+  recipients,
+} from './operations/recipients.ts';
+export { type RekeyOptions, type RekeyReport, rekey } from './operations/rekey.ts';
+export { type RevokeOptions, type RevokeReport, revoke } from './operations/revoke.ts';
 export { type SealOptions, type SealReport, seal } from './operations/seal.ts';
 export { type VerifyOptions, type VerifyReport, verify } from './operations/verify.ts';

@@ -28,7 +28,7 @@ export const slotFile = (fd: number): SlotFile => ({
 export const roomIn = (core: Core): number => core.slotBytes - 2 * slotHeadBytes;
 
 /** @throws StrongroomError RING_FULL when a slot of the archive cannot hold `document`. */
-export function assertRoom(document: Uint8Array, core: Core, name: string): void {
+function assertRoom(document: Uint8Array, core: Core, name: string): void {
   if (document.length <= roomIn(core)) return;
   throw new StrongroomError(
     'RING_FULL',
@@ -45,7 +45,7 @@ const draftHead = ((head) => {
 const emptyHead = new Uint8Array(slotHeadBytes);
 
 /** Where the zeros that fill a slot to its end begin. */
-export function contentEnd(slot: Uint8Array): number {
+function contentEnd(slot: Uint8Array): number {
   let end = slot.length;
   while (end > 0 && slot[end - 1] === 0) end--;
   return end;

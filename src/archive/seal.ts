@@ -5,7 +5,7 @@ import { floeHeaderBytes } from '../crypto/floe.ts';
 import { type SuiteName, suites } from '../crypto/suites.ts';
 import { StrongroomError } from '../errors.ts';
 import { decodeJson, encodeJson } from '../json.ts';
-import { type Card, isValidAt } from '../keys/card.ts';
+import { type Card, cardDocumentSchema, isValidAt } from '../keys/card.ts';
 import { assertSignedWhileActive } from '../keys/enforce.ts';
 import type { Identity } from '../keys/identity.ts';
 import { type Trust, trustedCard } from '../keys/policy.ts';
@@ -48,7 +48,7 @@ const authorSchema = z.strictObject({ keys: z.array(schemas.keyId), name: z.stri
 /** An archive whose content was sealed anew, under another key. */
 const predecessor = z.strictObject({
   archive: schemas.keyId,
-  author: authorSchema,
+  author: authorSchema.extend({ name: cardDocumentSchema.shape.signed.shape.name }),
   contentRoot: hexDigest,
   time: schemas.time,
 });
@@ -166,9 +166,13 @@ export function decodeSeal(bytes: Uint8Array, core: Core, name: string): Seal {
   if (fromHex(predicate.manifest.digest).length !== core.suite.hash.bytes) {
     throw invalid('the digest of the manifest is of the wrong length');
   }
-  for (const { contentRoot } of predicate.rekeyed ?? []) {
-    if (fromHex(contentRoot).length === core.suite.hash.bytes) continue;
-    throw invalid('the content root of a predecessor is of the wrong length');
+  for (const { author, contentRoot } of predicate.rekeyed ?? []) {
+    if (fromHex(contentRoot).length !== core.suite.hash.bytes) {
+      throw invalid('the content root of a predecessor is of the wrong length');
+    }
+    if (author.keys.length !== core.authors.length) {
+      throw invalid('the author of a predecessor has the wrong number of keys');
+    }
   }
   const segments = Math.max(1, Math.ceil(predicate.payload.length / core.segmentBytes));
   if (predicate.payload.segments !== segments) {

@@ -2,9 +2,10 @@
 import { existsSync, lstatSync, readdirSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { StrongroomError } from '../errors.ts';
-import type { Card, Identity, Trust } from '../index.ts';
+import type { Card, Freshness, Identity, Trust } from '../index.ts';
+import { anchorOf } from './anchor.ts';
 import { warn } from './messages.ts';
-import type { AccessOptions, TrustOptions } from './options.ts';
+import type { AccessOptions, FreshnessOptions, TrustOptions } from './options.ts';
 import { askPassphrase, type PassphraseOptions } from './passphrase.ts';
 
 /**
@@ -22,7 +23,9 @@ export async function unlockIdentity(
     warn(`${path}: others can read this key, which no passphrase protects`, `chmod 600 ${path}`);
   }
   const message = `Passphrase for ${path}`;
-  return file.unlock(() => askPassphrase({ ...options, message, stdinIsData }));
+  const anchor = await anchorOf(options, stdinIsData);
+  const ask = () => askPassphrase({ ...options, message, stdinIsData });
+  return file.unlock(ask, anchor === undefined ? [] : [anchor]);
 }
 
 /**
@@ -39,22 +42,43 @@ export async function trustOf({ signer = [], trust }: TrustOptions): Promise<Tru
     });
   }
   const { readPolicy, trustCards } = await import('../index.ts');
-  return trust === undefined ? trustCards(await readCards(signer)) : readPolicy(trust);
+  const found = trust === undefined ? trustCards(await readCards(signer)) : await readPolicy(trust);
+  const told = new Set<string>();
+  return {
+    ...found,
+    // An operation may come to the same doubt twice
+    onWarning(message) {
+      if (!told.has(message)) warn(message);
+      told.add(message);
+    },
+  };
 }
 
 /** Trust first, so that nobody types a passphrase in vain; then the identity. */
 export async function withAccess<T>(
   options: AccessOptions,
   stdinIsData: boolean,
-  use: (access: { identity: Identity; trust: Trust; keyring?: string | undefined }) => Promise<T>,
+  use: (
+    access: Freshness & { identity: Identity; trust: Trust; keyring?: string | undefined },
+  ) => Promise<T>,
 ): Promise<T> {
   const trust = await trustOf(options);
   const identity = await unlockIdentity(options.identity, options, stdinIsData);
   try {
-    return await use({ identity, trust, keyring: options.keyring });
+    const { keyring } = options;
+    return await use({ identity, trust, keyring, ...(await freshnessOf(options)) });
   } finally {
     identity.wipe();
   }
+}
+
+/** What is asked of a key ring's epoch; the memory of epochs is on unless it is switched off. */
+export async function freshnessOf({
+  minEpoch,
+  memory = true,
+}: FreshnessOptions): Promise<Freshness> {
+  const { fileEpochMemory } = await import('../index.ts');
+  return { minEpoch, epochMemory: memory ? fileEpochMemory({ onWarning: warn }) : 'off' };
 }
 
 export async function readCards(paths: readonly string[]): Promise<Card[]> {

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { readCards } from './access.ts';
 import { binaryBytes, bytes, plural } from './format.ts';
+import { lineage } from './lineage.ts';
 import { encode, report, table } from './messages.ts';
 import { collect, jsonOption, keyringOption } from './options.ts';
 
@@ -52,7 +53,18 @@ async function run(archive: string, options: Options): Promise<void> {
     ['granted by', named(keyring.grantedBy)],
     ['reason', keyring.reason],
     ...recipients.map((who, i) => [i === 0 ? 'recipients' : '', who] as const),
+    ...(keyring.quorums ?? []).flatMap(({ split, groups }) =>
+      groups.map(
+        ({ name, threshold, custodians }, i) =>
+          [
+            i === 0 ? `quorum ${split.slice(0, 8)}` : '',
+            `${threshold} of ${custodians.length} of ${name}: ` +
+              custodians.map((each) => names.get(each.key) ?? each.name).join(', '),
+          ] as const,
+      ),
+    ),
     ['claims', found.claims && encode(found.claims)],
+    ...lineage(found.rekeyed),
     ['file', `${bytes(sizes.archive)}, of it ${binaryBytes(2 * sizes.keyringSlot)} for key rings`],
   ]);
   report(options, found, lines);

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { StrongroomError } from '../errors.ts';
 import type { SuiteName } from '../index.ts';
 import { assertFree } from './access.ts';
+import { anchorOf } from './anchor.ts';
 import { report, tell, warn } from './messages.ts';
 import { expiry, jsonOption, passphraseOptions, suite } from './options.ts';
 import { askPassphrase, type PassphraseOptions } from './passphrase.ts';
@@ -29,6 +30,9 @@ export function addKeygen(program: Command): void {
   strongroom keygen --name "Vault Lab" -o lab.key
   strongroom keygen --name "Vault Lab" --expires 2y -o lab.key
   strongroom keygen --name ci --plain -o ci.key     for a machine, no passphrase
+  strongroom keygen --name hsm -o hsm.key \\
+    --anchor 'pkcs11:token=lab?module-path=/usr/lib/softhsm/libsofthsm2.so'
+  strongroom keygen --name kms -o kms.key --anchor exec:./kms.sh
 `,
     )
     .requiredOption('-n, --name <NAME>', 'whose it is, as others will see it')
@@ -41,18 +45,14 @@ export function addKeygen(program: Command): void {
 
 async function run(options: Options): Promise<void> {
   const { name, expires, output, plain = false } = options;
-  const hasSource = options.passphraseFile !== undefined || options.passphraseFd !== undefined;
-  if (plain && hasSource) {
-    throw new StrongroomError('USAGE', '--plain and a passphrase do not go together', {
-      hint: 'leave out one of them',
-    });
-  }
+  assertOneProtection(options);
   for (const path of [output, `${output}.card`]) assertFree(path, 'file');
   const { createIdentity } = await import('../index.ts');
   // Before the prompt, so that an unfit name costs nobody a passphrase
   const identity = createIdentity({ name, suite: options.suite, expires });
   try {
-    await writeIdentity(identity, output, plain ? undefined : newPassphrase(options));
+    const anchor = await anchorOf(options);
+    await writeIdentity(identity, output, anchor ?? (plain ? undefined : newPassphrase(options)));
     const { fingerprint } = identity.card;
     if (plain) warn(`${output}: no passphrase protects it, whoever reads it has the key`);
     tell(`wrote ${output} and ${output}.card`);
@@ -67,6 +67,20 @@ async function run(options: Options): Promise<void> {
   } finally {
     identity.wipe();
   }
+}
+
+/** @throws StrongroomError `USAGE` for ways to keep the secret that exclude each other. */
+function assertOneProtection(options: Options): void {
+  const { plain, anchor, passphraseFile, passphraseFd } = options;
+  const hasSource = passphraseFile !== undefined || passphraseFd !== undefined;
+  const both = (one: string, other: string) =>
+    new StrongroomError('USAGE', `${one} and ${other} do not go together`, {
+      hint: 'leave out one of them',
+    });
+  if (plain && hasSource) throw both('--plain', 'a passphrase');
+  if (plain && anchor !== undefined) throw both('--plain', '--anchor');
+  // A token takes it as its PIN, a program could not
+  if (anchor?.startsWith('exec:') && hasSource) throw both('--anchor exec:', 'a passphrase');
 }
 
 /** Asks for a passphrase twice, unless the options tell where it is. */

@@ -1,18 +1,13 @@
 import type { Command } from 'commander';
 import { StrongroomError } from '../errors.ts';
-import {
-  assertFree,
-  assertNoTerminal,
-  assertOneOutput,
-  assertThere,
-  withAccess,
-} from './access.ts';
+import { assertFree, assertNoTerminal, assertOneOutput, assertThere } from './access.ts';
 import { bytes, plural } from './format.ts';
 import { report, tell } from './messages.ts';
-import { type AccessOptions, accessOptions, collect, jsonOption, runOptions } from './options.ts';
+import { collect, jsonOption, runOptions } from './options.ts';
 import { operate } from './progress.ts';
+import { type HolderOptions, holderOptions, withHolder } from './quorum/access.ts';
 
-interface Options extends AccessOptions {
+interface Options extends HolderOptions {
   readonly output?: string;
   readonly stdout?: boolean;
   readonly only?: readonly string[];
@@ -35,13 +30,15 @@ export function addOpen(program: Command): void {
   strongroom open weights.srm -o weights -i partner.key --signer lab.key.card
   strongroom open weights.srm -o some --only '*.json' -i me.key --trust p.json
   curl -s URL | strongroom open - -o weights -i me.key --signer lab.key.card
+  strongroom open w.srm -o w --request eval.req --request-key eval.req.key \\
+    --approvals ada.approval cleo.approval dan.approval --trust policy.json
   strongroom open weights.srm --stdout -i me.key --signer lab.key.card | tar t
 `,
     )
     .option('-o, --output <DIR>', 'the directory to be')
     .option('--stdout', 'a tar on standard output instead')
     .option('--only <GLOB>', 'only what matches; repeatable', collect);
-  jsonOption(runOptions(accessOptions(command))).action(run);
+  jsonOption(runOptions(holderOptions(command))).action(run);
 }
 
 async function run(archive: string, options: Options): Promise<void> {
@@ -54,7 +51,7 @@ async function run(archive: string, options: Options): Promise<void> {
   }
   assertThere(archive);
   const { open } = await import('../index.ts');
-  const opened = await withAccess(options, archive === '-', (access) =>
+  const opened = await withHolder(archive, options, (access) =>
     operate('opening', options, (run) =>
       open(archive, { ...run, ...access, output, only: options.only }),
     ),

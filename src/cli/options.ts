@@ -40,30 +40,42 @@ export function segmentSize(value: string): number {
   throw usage(`--segment-size: ${value} is not a size`, 'give it like 65536, 64KiB or 1MiB');
 }
 
-const day = 86_400_000;
+const hour = 3_600_000;
+const spans: Readonly<Record<string, number>> = { h: hour, d: 24 * hour, w: 7 * 24 * hour };
 
-/** A time in the future, as documents write it: from a date, a time, or a span from now. */
-export function expiry(value: string): string {
-  const now = new Date();
-  const [, count, unit] = /^(\d{1,4})([dwy])$/.exec(value) ?? [];
-  let time = new Date(/^\d{4}-\d\d-\d\d$/.test(value) ? `${value}T00:00:00Z` : value);
-  if (unit === 'y') {
-    time = now;
-    time.setUTCFullYear(now.getUTCFullYear() + Number(count));
-  } else if (unit !== undefined) {
-    time = new Date(now.getTime() + Number(count) * (unit === 'w' ? 7 * day : day));
-  } else if (!/^\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\dZ)?$/.test(value) || !isCalendarDay(time, value)) {
-    throw usage(`--expires: ${value} is not a time`, 'give it like 2027-01-01, 90d, 26w or 2y');
-  }
-  return `${time.toISOString().slice(0, 19)}Z`;
-}
+/** A parser for times, as documents write them: from a date, a time, or a span from now. */
+export const moment =
+  (option: string) =>
+  (value: string): string => {
+    const now = new Date();
+    const [, count, unit] = /^(\d{1,4})([hdwy])$/.exec(value) ?? [];
+    let time = new Date(/^\d{4}-\d\d-\d\d$/.test(value) ? `${value}T00:00:00Z` : value);
+    if (unit === 'y') {
+      time = now;
+      time.setUTCFullYear(now.getUTCFullYear() + Number(count));
+    } else if (unit !== undefined) {
+      time = new Date(now.getTime() + Number(count) * (spans[unit] as number));
+    } else if (!/^\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\dZ)?$/.test(value) || !isCalendarDay(time, value)) {
+      throw usage(
+        `${option}: ${value} is not a time`,
+        'give it like 2027-01-01, 24h, 90d, 26w or 2y',
+      );
+    }
+    return `${time.toISOString().slice(0, 19)}Z`;
+  };
+
+export const expiry = moment('--expires');
 
 /** Whether the day is one of the calendar: 31 February would be taken for 3 March. */
-const isCalendarDay = (time: Date, value: string): boolean =>
-  !Number.isNaN(time.getTime()) && time.toISOString().startsWith(value.slice(0, 10));
+function isCalendarDay(time: Date, value: string): boolean {
+  return !Number.isNaN(time.getTime()) && time.toISOString().startsWith(value.slice(0, 10));
+}
+
+export const anchorOption = (command: Command): Command =>
+  command.option('--anchor <ANCHOR>', 'what holds its key: pkcs11:URI or exec:PROGRAM');
 
 export const passphraseOptions = (command: Command): Command =>
-  command
+  anchorOption(command)
     .option('--passphrase-file <FILE>', 'read the passphrase from a file')
     .option(
       '--passphrase-fd <N>',
@@ -87,12 +99,28 @@ export const trustOptions = (command: Command): Command =>
 export const keyringOption = (command: Command): Command =>
   command.option('--keyring <FILE>', 'a detached key ring, instead of the one inside');
 
+/** How old a key ring may be. */
+export const freshnessOptions = (command: Command): Command =>
+  command
+    .option(
+      '--min-epoch <N>',
+      'refuse an older key ring',
+      integer('--min-epoch', 1, Number.MAX_SAFE_INTEGER),
+    )
+    .option('--no-memory', 'neither look at nor keep the epochs seen before');
+
+export interface FreshnessOptions {
+  readonly minEpoch?: number;
+  /** False with `--no-memory`. */
+  readonly memory?: boolean;
+}
+
 export interface TrustOptions {
   readonly signer?: readonly string[];
   readonly trust?: string;
 }
 
-export interface AccessOptions extends TrustOptions, PassphraseOptions {
+export interface AccessOptions extends TrustOptions, FreshnessOptions, PassphraseOptions {
   readonly identity: string;
   readonly keyring?: string;
 }
@@ -100,7 +128,9 @@ export interface AccessOptions extends TrustOptions, PassphraseOptions {
 /** What every command that decrypts takes. */
 export const accessOptions = (command: Command): Command =>
   passphraseOptions(
-    keyringOption(
-      trustOptions(command.requiredOption('-i, --identity <FILE>', 'whose key opens it')),
+    freshnessOptions(
+      keyringOption(
+        trustOptions(command.requiredOption('-i, --identity <FILE>', 'whose key opens it')),
+      ),
     ),
   );

@@ -4,9 +4,12 @@ import { ReadStream } from 'node:tty';
 import { printable } from '../archive/paths.ts';
 import { StrongroomError } from '../errors.ts';
 
+/** How the secret of an identity is reached; a PIN comes the same ways as a passphrase. */
 export interface PassphraseOptions {
   readonly passphraseFile?: string;
   readonly passphraseFd?: number;
+  /** As `anchorOf` reads it. */
+  readonly anchor?: string;
 }
 
 interface Question extends PassphraseOptions {

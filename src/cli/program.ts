@@ -3,10 +3,17 @@ import { Command, type CommanderError } from 'commander';
 import { StrongroomError } from '../errors.ts';
 import { addCard } from './card/card.ts';
 import { addCat } from './cat.ts';
+import { addCeremony } from './ceremony/ceremony.ts';
+import { addGrant } from './grant.ts';
 import { addInspect } from './inspect.ts';
 import { addKeygen } from './keygen.ts';
+import { addKeys } from './keys/keys.ts';
 import { addLs } from './ls.ts';
 import { addOpen } from './open.ts';
+import { addQuorum } from './quorum/quorum.ts';
+import { addRecipients } from './recipients.ts';
+import { addRekey } from './rekey.ts';
+import { addRevoke } from './revoke.ts';
 import { addSeal } from './seal.ts';
 import { addVerify } from './verify.ts';
 
@@ -33,7 +40,23 @@ Exit status: 0 ok, 1 failure, 2 usage, 3 verification failed, 4 no key fits,
 130 interrupted, 128 + N ended by signal N. Data goes to standard output, all
 else to standard error. STRONGROOM_DEBUG=1 shows where an error came from.`,
     );
-  for (const add of [addKeygen, addCard, addSeal, addOpen, addVerify, addInspect, addLs, addCat]) {
+  for (const add of [
+    addKeygen,
+    addCard,
+    addKeys,
+    addCeremony,
+    addSeal,
+    addOpen,
+    addVerify,
+    addInspect,
+    addLs,
+    addCat,
+    addRecipients,
+    addGrant,
+    addRevoke,
+    addRekey,
+    addQuorum,
+  ]) {
     add(program);
   }
   speakAlike(program);

@@ -8,6 +8,7 @@ import {
   assertThere,
   pathsIn,
   readCards,
+  trustOf,
   unlockIdentity,
 } from './access.ts';
 import { bytes, plural } from './format.ts';
@@ -20,8 +21,10 @@ interface Options extends PassphraseOptions {
   readonly output: string;
   readonly recipient?: readonly string[];
   readonly recipientsFile?: string;
+  readonly quorum?: readonly string[];
   readonly sign: string;
   readonly claims?: string;
+  readonly trust?: string;
   readonly followSymlinks?: boolean;
   readonly hideRecipients?: boolean;
   readonly segmentSize?: number;
@@ -51,7 +54,9 @@ export function addSeal(program: Command): void {
     .requiredOption('--sign <IDENTITY>', 'whose work it is')
     .option('-r, --recipient <CARD>', 'who can open it; repeatable', collect)
     .option('--recipients-file <FILE>', 'a card path on each line, relative to FILE')
+    .option('--quorum <SPEC>', 'who can open it together; repeatable', collect)
     .option('--claims <FILE>', 'statements to sign along, a JSON object')
+    .option('--trust <POLICY>', 'hold all keys to be active in its registry')
     .option('--follow-symlinks', 'seal what symbolic links point to')
     .option('--hide-recipients', 'leave out whose keys open it')
     .option('--segment-size <SIZE>', '4KiB to 16MiB, by default 1MiB', segmentSize);
@@ -64,7 +69,10 @@ async function run(source: string, options: Options): Promise<void> {
     ...(options.recipient ?? []),
     ...(recipientsFile === undefined ? [] : await pathsIn(recipientsFile)),
   ];
-  if (paths.length === 0) throw new StrongroomError('NO_RECIPIENTS', 'nobody could open it');
+  const specs = options.quorum ?? [];
+  if (paths.length + specs.length === 0) {
+    throw new StrongroomError('NO_RECIPIENTS', 'nobody could open it');
+  }
   if (output === '-') {
     assertNoTerminal('an archive is binary');
     assertOneOutput(options);
@@ -72,7 +80,9 @@ async function run(source: string, options: Options): Promise<void> {
   assertThere(source);
   const recipients = await readCards(paths);
   const claims = options.claims === undefined ? undefined : await readClaims(options.claims);
-  const { seal } = await import('../index.ts');
+  const trust = options.trust === undefined ? undefined : await trustOf({ trust: options.trust });
+  const { readQuorumSpec, seal } = await import('../index.ts');
+  const quorums = await Promise.all(specs.map((path) => readQuorumSpec(path)));
   if (output !== '-' && output !== source) assertFree(output, 'file');
   const signer = await unlockIdentity(options.sign, options, source === '-');
   try {
@@ -81,15 +91,20 @@ async function run(source: string, options: Options): Promise<void> {
         ...run,
         output,
         recipients,
+        quorums,
         signer,
         claims,
+        trust,
         followSymlinks: options.followSymlinks,
         hideRecipients: options.hideRecipients,
         segmentBytes: options.segmentSize,
       }),
     );
     const what = `${plural(sealed.files, 'file')}, ${bytes(sealed.archiveBytes)}`;
-    const who = plural(sealed.recipients, 'recipient');
+    const who = [
+      ...(sealed.recipients > 0 ? [plural(sealed.recipients, 'recipient')] : []),
+      ...(sealed.quorums > 0 ? [plural(sealed.quorums, 'quorum')] : []),
+    ].join(' and ');
     const where = output === '-' ? '' : ` into ${output}`;
     tell(`sealed ${what}${where}, for ${who}`, options);
     if (options.json) report(options, sealed, []);

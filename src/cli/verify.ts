@@ -1,9 +1,11 @@
 import type { Command } from 'commander';
-import { assertThere, trustOf, unlockIdentity } from './access.ts';
+import { assertThere, freshnessOf, trustOf, unlockIdentity } from './access.ts';
 import { bytes, plural } from './format.ts';
+import { lineage } from './lineage.ts';
 import { encode, report, table } from './messages.ts';
 import {
   type AccessOptions,
+  freshnessOptions,
   jsonOption,
   keyringOption,
   passphraseOptions,
@@ -36,20 +38,23 @@ export function addVerify(program: Command): void {
 `,
     )
     .option('-i, --identity <FILE>', 'check what only a key can see as well');
-  jsonOption(runOptions(passphraseOptions(keyringOption(trustOptions(command))))).action(run);
+  jsonOption(
+    runOptions(passphraseOptions(freshnessOptions(keyringOption(trustOptions(command))))),
+  ).action(run);
 }
 
 async function run(archive: string, options: Options): Promise<void> {
   const trust = await trustOf(options);
   assertThere(archive);
   const { verify } = await import('../index.ts');
+  const freshness = await freshnessOf(options);
   const identity =
     options.identity === undefined ? undefined : await unlockIdentity(options.identity, options);
   try {
     const found = await operate('verifying', options, (run) =>
-      verify(archive, { ...run, trust, identity, keyring: options.keyring }),
+      verify(archive, { ...run, ...freshness, trust, identity, keyring: options.keyring }),
     );
-    const { author, keyring, claims } = found;
+    const { author, keyring, claims, rekeyed } = found;
     const lines = table([
       ['verified', archive],
       ['author', `${author.name} (${author.fingerprint})`],
@@ -60,9 +65,11 @@ async function run(archive: string, options: Options): Promise<void> {
       [
         'key ring',
         `epoch ${keyring.epoch}, ${plural(keyring.recipients, 'recipient')}, ` +
+          (keyring.quorums > 0 ? `${plural(keyring.quorums, 'quorum')}, ` : '') +
           `granted by ${keyring.grantedBy.name}`,
       ],
       ['claims', claims && encode(claims)],
+      ...lineage(rekeyed),
       ['own key', keyring.unlocked ? 'fits' : undefined],
     ]);
     report(options, found, options.quiet ? [] : lines);

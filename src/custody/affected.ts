@@ -60,11 +60,7 @@ export function traceKey(path: string, ids: readonly string[]): Promise<KeyTrace
   });
 }
 
-async function traceArchive(
-  source: Source,
-  core: Core,
-  ids: readonly string[],
-): Promise<KeyTrace> {
+async function traceArchive(source: Source, core: Core, ids: readonly string[]): Promise<KeyTrace> {
   const slots = await readSlots(source, core);
   const { seal } = await readTrailer(source, core);
   return {

@@ -5,8 +5,8 @@
 import { type ErrorCode, StrongroomError } from '../errors.ts';
 import { type Card, isValidAt } from './card.ts';
 import { sharesKey, type Trust, type TrustEntry } from './policy.ts';
-import { type KeyLife, type KeyState, latest, stateAt, stateNow } from './states.ts';
 import { timeOf } from './signed.ts';
+import { type KeyLife, type KeyState, latest, stateAt, stateNow } from './states.ts';
 
 /** Using the secret of a key on what was sealed to it before. */
 const processing: Readonly<Record<KeyState, 'allowed' | 'doubtful' | 'refused'>> = {

@@ -12,6 +12,21 @@ import { keyId, type Suite, type SuiteName, suites } from '../crypto/suites.ts';
 import { isStrongroomError, StrongroomError } from '../errors.ts';
 import { decodeJson, encodeJson } from '../json.ts';
 import {
+  type Anchor,
+  type IdentityProtection,
+  identityProtectionSchema,
+  type Kept,
+  kindOf,
+  type Wrapping,
+} from './anchor/anchor.ts';
+import {
+  type AskPassphrase,
+  passphraseAnchor,
+  passphraseWrapping,
+  plainAnchor,
+  plainWrapping,
+} from './anchor/builtin.ts';
+import {
   type Card,
   type CardDetails,
   cardBody,
@@ -19,7 +34,7 @@ import {
   cardOf,
   cardPayloadType,
 } from './card.ts';
-import { argon2Parameters, lock, lockBytes, protectionSchema, unlock } from './protection.ts';
+import { lockBytes } from './protection.ts';
 import { hexDecode, hexEncode } from './secret-text.ts';
 import { signDocument } from './signed.ts';
 
@@ -41,7 +56,7 @@ export type Protection =
 
 const identitySchema = z.strictObject({
   card: cardDocumentSchema,
-  protection: protectionSchema,
+  protection: identityProtectionSchema,
   type: z.literal('strongroom/identity'),
   version: z.literal(1),
 });
@@ -90,23 +105,22 @@ export function identityOf(
 
 /**
  * The bytes of the identity's file; the caller wipes them. Takes as long as Argon2id does.
+ * @param protection of the built-in kinds, or what another anchor has prepared for this card.
  * @throws StrongroomError `USAGE` for a passphrase that is empty or not UTF-8, or a cost
- *   out of the format's bounds.
+ *   out of the format's bounds; and of the anchor.
  */
-export function encodeIdentity(identity: Identity, protection: Protection): Uint8Array {
-  const parameters = protection === 'none' ? undefined : argon2Parameters(protection.cost);
+export function encodeIdentity(identity: Identity, protection: Protection | Wrapping): Uint8Array {
+  const wrapping = wrappingOf(protection);
   const header = encodeJson({
     card: identity.card.document,
-    protection: parameters ?? { kdf: 'none' },
+    protection: wrapping.protection,
     type: 'strongroom/identity',
     version: 1,
   } satisfies Header);
-  const secrets = [concat(identity.kemSeed, ...identity.signingSeeds)];
+  const secrets: Uint8Array[] = [concat(identity.kemSeed, ...identity.signingSeeds)];
   try {
-    let line = secrets[0] as Uint8Array;
-    if (protection !== 'none' && parameters !== undefined) {
-      line = lock(line, protection.passphrase, parameters, header);
-    }
+    const line = wrapping.wrap(secrets[0] as Uint8Array, header);
+    secrets.push(line);
     const digits = hexEncode(line);
     secrets.push(digits);
     return concat(header, newline, digits, newline);
@@ -115,28 +129,44 @@ export function encodeIdentity(identity: Identity, protection: Protection): Uint
   }
 }
 
+function wrappingOf(protection: Protection | Wrapping): Wrapping {
+  if (protection === 'none') return plainWrapping;
+  if ('wrap' in protection) {
+    // Names come from devices and paths
+    if (identityProtectionSchema.safeParse(protection.protection).success) return protection;
+    throw new StrongroomError('USAGE', 'the anchor has a name that no identity can record', {
+      hint: 'give the token a label, or rename the program',
+    });
+  }
+  return passphraseWrapping(protection.passphrase, protection.cost);
+}
+
 /**
- * Reads an identity's file. `passphrase` is asked only for a protected one, once all that
- * can be checked without it holds; the bytes that it gives are wiped.
- * @throws StrongroomError `IDENTITY_INVALID`, `PASSPHRASE_NEEDED`, or `PASSPHRASE_WRONG`
- *   (which an altered secret cannot be told from).
+ * Reads an identity's file. Passphrase and anchors are asked only where the file says so, once
+ * all that can be checked without them holds; the bytes that `passphrase` gives are wiped.
+ * @param anchors those that can be reached; the one of the file's kind is asked.
+ * @throws StrongroomError `IDENTITY_INVALID`, `PASSPHRASE_NEEDED`, `PASSPHRASE_WRONG` (which an
+ *   altered secret cannot be told from), `ANCHOR_NEEDED`, `ANCHOR_UNAVAILABLE`, `ANCHOR_REFUSED`.
  */
 export async function decodeIdentity(
   bytes: Uint8Array,
-  passphrase?: () => Promise<Uint8Array>,
+  passphrase?: AskPassphrase,
+  anchors: readonly Anchor[] = [],
 ): Promise<Identity> {
   const { header, digits, document } = parse(bytes);
   const card = ownCard(document.card);
   const seedLengths = [card.suite.kem, ...card.suite.signatures].map(({ seedBytes }) => seedBytes);
   const secretBytes = seedLengths.reduce((sum, length) => sum + length, 0);
   const { protection } = document;
-  const lineBytes = secretBytes + (protection.kdf === 'none' ? 0 : lockBytes);
+  const anchor = anchorFor(protection, [plainAnchor, passphraseAnchor(passphrase), ...anchors]);
+  const lineBytes = secretBytes + (anchor.kind === 'none' ? 0 : lockBytes);
   const line = digits.length === 2 * lineBytes ? hexDecode(digits) : undefined;
   if (line === undefined) throw invalid(`its second line is not ${2 * lineBytes} hex digits`);
-  const secret =
-    protection.kdf === 'none'
-      ? line
-      : await withPassphrase(passphrase, (given) => unlock(line, given, protection, header));
+  const secret = await secretOf(anchor, { protection, line, header }, card);
+  if (secret.length !== secretBytes) {
+    wipe(secret);
+    throw invalid('its secret is of another length');
+  }
   const [kemSeed, ...signingSeeds] = split(secret, seedLengths);
   wipe(secret);
   const identity = withSeeds(card, kemSeed as Uint8Array, signingSeeds);
@@ -145,12 +175,44 @@ export async function decodeIdentity(
   throw invalid('its secrets are not those of its card');
 }
 
+async function secretOf(anchor: Anchor, kept: Kept, card: Card): Promise<Uint8Array> {
+  try {
+    return await anchor.unwrap(kept, card);
+  } finally {
+    // Without protection it is the secret itself
+    wipe(kept.line);
+  }
+}
+
+function anchorFor(protection: IdentityProtection, anchors: readonly Anchor[]): Anchor {
+  const kind = kindOf(protection);
+  const anchor = anchors.find((each) => each.kind === kind);
+  if (anchor !== undefined) return anchor;
+  // The built-in ones are always among them
+  if (!('anchor' in protection)) throw new TypeError('a protection without an anchor');
+  const [keeper, hint] =
+    protection.anchor === 'pkcs11'
+      ? [`token ${protection.token}`, 'its module: --anchor "pkcs11:?module-path=FILE"']
+      : [`program ${protection.program}`, 'it, if you trust it: --anchor exec:FILE'];
+  throw new StrongroomError('ANCHOR_NEEDED', `the identity is kept by the ${keeper}`, {
+    hint: `name ${hint}`,
+  });
+}
+
 /**
- * Whether reading the file asks for a passphrase.
+ * How the file says that its secret is kept.
+ * @throws StrongroomError `IDENTITY_INVALID`.
+ */
+export function identityProtection(bytes: Uint8Array): IdentityProtection {
+  return parse(bytes).document.protection;
+}
+
+/**
+ * Whether reading the secret takes more than the file: a passphrase, or another anchor.
  * @throws StrongroomError `IDENTITY_INVALID`.
  */
 export function isProtected(bytes: Uint8Array): boolean {
-  return parse(bytes).document.protection.kdf !== 'none';
+  return kindOf(identityProtection(bytes)) !== 'none';
 }
 
 /**
@@ -187,21 +249,6 @@ function ownCard(document: Header['card']): Card {
   } catch (cause) {
     if (!isStrongroomError(cause)) throw cause;
     throw new StrongroomError('IDENTITY_INVALID', `identity: ${cause.message}`, { cause });
-  }
-}
-
-async function withPassphrase<T>(
-  ask: (() => Promise<Uint8Array>) | undefined,
-  use: (passphrase: Uint8Array) => T,
-): Promise<T> {
-  if (ask === undefined) {
-    throw new StrongroomError('PASSPHRASE_NEEDED', 'the identity is protected by a passphrase');
-  }
-  const passphrase = await ask();
-  try {
-    return use(passphrase);
-  } finally {
-    wipe(passphrase);
   }
 }
 

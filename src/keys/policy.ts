@@ -14,7 +14,7 @@ import type { KeyLife } from './states.ts';
 
 const maxPolicyBytes = 1048576;
 
-export const roles = ['author', 'custodian', 'witness'] as const;
+const roles = ['author', 'custodian', 'witness'] as const;
 export type Role = (typeof roles)[number];
 
 /** Roles, each at most once. */
@@ -46,7 +46,7 @@ export interface Trust {
 }
 
 /** Where a policy says that keys have their states from. */
-export interface RegistryReference {
+interface RegistryReference {
   /** A real path. */
   readonly directory: string;
   readonly administrators: readonly Card[];

@@ -19,7 +19,7 @@ export type KeyState = (typeof keyStates)[number];
  * Where a key may go from each state: the arrows of SP 800-57's figure 3. A key whose
  * compromise is known only after its end stays destroyed and gets a `compromised` time.
  */
-export const transitions: Readonly<Record<KeyState, readonly KeyState[]>> = {
+const transitions: Readonly<Record<KeyState, readonly KeyState[]>> = {
   'pre-activation': ['active', 'compromised', 'destroyed'],
   active: ['suspended', 'deactivated', 'compromised', 'destroyed'],
   suspended: ['active', 'deactivated', 'compromised', 'destroyed'],
@@ -29,7 +29,7 @@ export const transitions: Readonly<Record<KeyState, readonly KeyState[]>> = {
 };
 
 /** The states that a key's history may begin with. */
-export const firstStates: readonly KeyState[] = ['pre-activation', 'active'];
+const firstStates: readonly KeyState[] = ['pre-activation', 'active'];
 
 /** All that holds of a key from `time` on, until the next event. Times as documents write them. */
 export interface KeyEvent {
@@ -54,7 +54,7 @@ export type KeyLife = readonly [KeyEvent, ...KeyEvent[]];
 export const latest = (life: KeyLife): KeyEvent => life.at(-1) ?? life[0];
 
 /** Whether a key may be in `to` next; staying where it is changes roles, dates or successor. */
-export const mayFollow = (from: KeyState, to: KeyState): boolean =>
+const mayFollow = (from: KeyState, to: KeyState): boolean =>
   from === to || transitions[from].includes(to);
 
 /** What is wrong with an event where `previous` holds; `undefined` if nothing is. */

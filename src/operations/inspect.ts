@@ -1,7 +1,7 @@
 /** What an archive says of itself, read without any key and not verified. */
 import type { QuorumStanza } from '../archive/quorum.ts';
 import { readFront, readTrailer } from '../archive/reader.ts';
-import type { Claims } from '../archive/seal.ts';
+import type { Claims, Predecessor } from '../archive/seal.ts';
 import { hex } from '../bytes.ts';
 import type { SuiteName } from '../crypto/suites.ts';
 import { using } from '../engine/files.ts';
@@ -16,6 +16,8 @@ export interface InspectReport {
   readonly author: { readonly name: string; readonly keys: readonly string[] };
   readonly sealedAt: string;
   readonly claims?: Claims;
+  /** The archives that the content was sealed in before, the oldest first. */
+  readonly rekeyed?: readonly Predecessor[];
   readonly keyring: {
     readonly epoch: number;
     readonly createdAt: string;
@@ -54,7 +56,7 @@ export function inspect(path: string, { keyring }: { readonly keyring?: string |
   return using(openSource({ kind: 'file', path }), async (source): Promise<InspectReport> => {
     const { core, ring } = await readFront(source, keyring);
     const { footer, seal, payload } = await readTrailer(source, core);
-    const { author, claims, time } = seal.predicate;
+    const { author, claims, rekeyed, time } = seal.predicate;
     const { epoch, created, reason, recipients, quorums } = ring.document.signed;
     return {
       archive: hex(core.archiveId),
@@ -64,6 +66,7 @@ export function inspect(path: string, { keyring }: { readonly keyring?: string |
       author: { name: author.name, keys: author.keys },
       sealedAt: time,
       ...(claims === undefined ? {} : { claims }),
+      ...(rekeyed === undefined ? {} : { rekeyed }),
       keyring: {
         epoch,
         createdAt: created,

@@ -4,11 +4,13 @@ import { stat } from 'node:fs/promises';
 import { wipe } from '../bytes.ts';
 import { createFile, type Output } from '../engine/output.ts';
 import { asStrongroomError, StrongroomError } from '../errors.ts';
+import type { Anchor, IdentityProtection } from '../keys/anchor/anchor.ts';
 import { type Card, decodeCard, maxCardBytes } from '../keys/card.ts';
 import {
   decodeIdentity,
   type Identity,
   identityCard,
+  identityProtection,
   isProtected,
   maxIdentityBytes,
 } from '../keys/identity.ts';
@@ -42,15 +44,18 @@ export async function readCard(
 /** An identity's file before its secrets are read. */
 export interface IdentityFile {
   readonly card: Card;
-  /** Whether `unlock` asks for a passphrase. */
+  /** Whether `unlock` takes more than the file: a passphrase, or another anchor. */
   readonly isProtected: boolean;
+  /** Where the secret lives. */
+  readonly protection: IdentityProtection;
   /** Whether the file's mode lets others than its owner read it. */
   readonly isExposed: boolean;
   /**
    * The identity, once; the caller wipes it.
-   * @throws StrongroomError `PASSPHRASE_NEEDED`, `PASSPHRASE_WRONG` or `IDENTITY_INVALID`.
+   * @throws StrongroomError `PASSPHRASE_NEEDED`, `PASSPHRASE_WRONG`, `IDENTITY_INVALID`,
+   *   `ANCHOR_NEEDED`, `ANCHOR_UNAVAILABLE` or `ANCHOR_REFUSED`.
    */
-  unlock(passphrase?: () => Promise<Uint8Array>): Promise<Identity>;
+  unlock(passphrase?: () => Promise<Uint8Array>, anchors?: readonly Anchor[]): Promise<Identity>;
 }
 
 /**
@@ -67,13 +72,14 @@ export async function readIdentity(path: string): Promise<IdentityFile> {
     return {
       card: identityCard(bytes),
       isProtected: isProtected(bytes),
+      protection: identityProtection(bytes),
       isExposed: process.platform !== 'win32' && (mode & 0o077) !== 0,
-      async unlock(passphrase) {
+      async unlock(passphrase, anchors) {
         try {
-          return await decodeIdentity(bytes, passphrase);
+          return await decodeIdentity(bytes, passphrase, anchors);
         } catch (error) {
           // What goes wrong while the passphrase is asked is not about this file
-          const own = ['IDENTITY_INVALID', 'PASSPHRASE_WRONG'];
+          const own = ['IDENTITY_INVALID', 'PASSPHRASE_WRONG', 'ANCHOR_NEEDED', 'ANCHOR_REFUSED'];
           throw own.includes(asStrongroomError(error).code) ? inFile(path, error) : error;
         } finally {
           wipe(bytes);

@@ -19,6 +19,7 @@ import { assertSameEntries, assertTarFits } from '../archive/tarfit.ts';
 import { runParallel, runPipe } from '../archive/worker.ts';
 import { concat, equal, hex, wipe } from '../bytes.ts';
 import { ciphertextBytes, floeHeaderBytes, startDecryption } from '../crypto/floe.ts';
+import { type Freshness, holdEpoch } from '../custody/epochs/freshness.ts';
 import { using } from '../engine/files.ts';
 import { createDirectory } from '../engine/output.ts';
 import type { RunOptions } from '../engine/pool.ts';
@@ -28,7 +29,7 @@ import { asStrongroomError, StrongroomError } from '../errors.ts';
 import { finishTree, prepareTree, wantedSegments } from './extract.ts';
 import { readInput } from './input.ts';
 
-export interface OpenOptions extends Access, RunOptions {
+export interface OpenOptions extends Access, Freshness, RunOptions {
   /** Path of the directory to be, or `-` for the tar on standard output. */
   readonly output: string;
   /** Globs: only the files and directories that match one of them. */
@@ -88,6 +89,7 @@ function openFile(location: SourceLocation, options: OpenOptions): Promise<OpenR
     const { trailer, floe, manifest } = archive;
     const job = { kind: 'open', source: location, ...trailer, floe } as const;
     try {
+      holdEpoch(archive, options, source.name);
       if (options.output === '-') {
         await assertTarFits(source, archive);
         await runParallel({ ...job, extents: undefined, wanted: undefined }, options);
@@ -127,6 +129,7 @@ async function openPipe(options: OpenOptions): Promise<OpenReport> {
   const { keys, grantedBy } = unlockFront(front, options, pipeName);
   const stage = createDirectory(options.output);
   try {
+    holdEpoch(front, options, pipeName);
     const header = await readExactly(kept([{ at: 0, bytes }]), at, floeHeaderBytes);
     const floe = startDecryption(keys.payload, core.hash, header, segmentBytes);
     const leaves = new LeafCollector(suite.hash.bytes);

@@ -3,6 +3,7 @@ import type { Entry } from '../archive/entry.ts';
 import { printable } from '../archive/paths.ts';
 import { type Access, unlock } from '../archive/reader.ts';
 import { PlaintextReader, SegmentReader } from '../archive/segments.ts';
+import { type Freshness, holdEpoch } from '../custody/epochs/freshness.ts';
 import { using } from '../engine/files.ts';
 import { openSource } from '../engine/source.ts';
 import { StrongroomError } from '../errors.ts';
@@ -11,10 +12,11 @@ import { StrongroomError } from '../errors.ts';
  * The files and directories in the archive at `path`, in its order. No segment is read.
  * @throws StrongroomError of any code that docs/format.md, "How to read", leads to.
  */
-export function list(path: string, access: Access): Promise<readonly Entry[]> {
+export function list(path: string, access: Access & Freshness): Promise<readonly Entry[]> {
   return using(openSource({ kind: 'file', path }), async (source) => {
     const archive = await unlock(source, access);
     archive.wipe();
+    holdEpoch(archive, access, path);
     return archive.manifest.entries;
   });
 }
@@ -29,12 +31,13 @@ const chunkBytes = 2 ** 20;
 export function cat(
   path: string,
   file: string,
-  access: Access,
+  access: Access & Freshness,
   write: (chunk: Uint8Array) => void | Promise<void>,
 ): Promise<void> {
   return using(openSource({ kind: 'file', path }), async (source) => {
     const archive = await unlock(source, access);
     try {
+      holdEpoch(archive, access, path);
       const entry = archive.manifest.entries.find((candidate) => candidate.path === file);
       if (entry === undefined || entry.type !== 'file') {
         const what = entry === undefined ? 'is not in it' : 'is a directory';

@@ -49,7 +49,7 @@ export async function revoke(path: string, options: RevokeOptions): Promise<Revo
         : exactly(options.recipients, front, before, options.trust);
     // Who came by a quorum loses nothing
     const loses =
-      options.holder === undefined &&
+      (options.holder ?? options.identity) === options.identity &&
       ('remove' in options
         ? isNamed(before, own) && !isNamed(after, own)
         : !options.recipients.some(({ kem }) => kem.id === own.kem.id));

@@ -9,17 +9,18 @@ import {
   readTrailer,
   unlock,
 } from '../archive/reader.ts';
-import { type Claims, trustSeal } from '../archive/seal.ts';
+import { type Claims, type Predecessor, trustSeal } from '../archive/seal.ts';
 import { assertTarFits } from '../archive/tarfit.ts';
 import { runParallel } from '../archive/worker.ts';
 import { hex } from '../bytes.ts';
 import type { SuiteName } from '../crypto/suites.ts';
+import { type Freshness, holdEpoch } from '../custody/epochs/freshness.ts';
 import { using } from '../engine/files.ts';
 import type { RunOptions } from '../engine/pool.ts';
 import { openSource } from '../engine/source.ts';
 import type { Trust } from '../keys/policy.ts';
 
-export interface VerifyOptions extends RunOptions {
+export interface VerifyOptions extends RunOptions, Freshness {
   readonly trust: Trust;
   /** With it, key ring, manifest and tar headers are held to be what the key says. */
   readonly identity?: KeyHolder | undefined;
@@ -34,6 +35,8 @@ export interface VerifyReport {
   readonly author: { readonly name: string; readonly fingerprint: string };
   readonly sealedAt: string;
   readonly claims?: Claims;
+  /** The archives that the content was sealed in before, the oldest first. */
+  readonly rekeyed?: readonly Predecessor[];
   readonly payloadBytes: number;
   readonly segments: number;
   readonly keyring: {
@@ -58,6 +61,7 @@ export function verify(path: string, options: VerifyOptions): Promise<VerifyRepo
     const front = await readFront(source, keyring);
     const { core, ring } = front;
     const granter = trustKeyring(ring, core, trust, name);
+    holdEpoch(front, options, name);
     const trailer = await readTrailer(source, core);
     const author = trustSeal(trailer.seal, core, trust, name);
     assertOneKey(front, trailer, name);
@@ -73,7 +77,7 @@ export function verify(path: string, options: VerifyOptions): Promise<VerifyRepo
     }
     const { payload, tree, seal } = trailer;
     await runParallel({ kind: 'verify', source: location, payload, tree }, options);
-    const { claims, time } = seal.predicate;
+    const { claims, rekeyed, time } = seal.predicate;
     const { epoch, recipients, quorums = [] } = ring.document.signed;
     return {
       archive: hex(core.archiveId),
@@ -82,6 +86,7 @@ export function verify(path: string, options: VerifyOptions): Promise<VerifyRepo
       author: { name: author.name, fingerprint: author.fingerprint },
       sealedAt: time,
       ...(claims === undefined ? {} : { claims }),
+      ...(rekeyed === undefined ? {} : { rekeyed }),
       payloadBytes: payload.length,
       segments: payload.segments,
       keyring: {

@@ -21,7 +21,8 @@ beforeAll(async () => {
   await ok('seal', 'w', '-o', 'w.srm', ...sealing);
 });
 
-const commands = ['keygen', 'seal', 'open', 'verify', 'inspect', 'ls', 'cat', 'card'];
+const access = ['recipients', 'grant', 'revoke', 'rekey'];
+const commands = ['keygen', 'seal', 'open', 'verify', 'inspect', 'ls', 'cat', 'card', ...access];
 const cardCommands = ['show', 'check', 'export', 'import'].map((name) => `card ${name}`);
 
 describe('help', () => {

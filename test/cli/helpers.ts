@@ -35,7 +35,8 @@ function start(
   { cwd, input, env, during }: Settings,
 ): Promise<Outcome> {
   return new Promise((done, fail) => {
-    const own = { node: process.execPath, strongroom: bin, ...env };
+    const state = { STRONGROOM_STATE_DIR: join(cwd, '.state') };
+    const own = { node: process.execPath, strongroom: bin, ...state, ...env };
     const child = spawn(program, args, { cwd, env: { ...process.env, ...own } });
     const out: Buffer[] = [];
     const err: Buffer[] = [];

@@ -10,6 +10,7 @@ from typing import Any
 from cards import read_small, signatures
 from paths import check_entries
 from primitives import SUITES, Floe, Suite, join, levels, sha384
+from quorums import quorums_shape
 from shapes import (MAX_INTEGER, Shape, array, base64_of, canonical, check, hexadecimal, integer,
     literal, parse, record, require, row, text, time)  # fmt: skip
 
@@ -84,11 +85,15 @@ def keyring_shape(core: Core) -> Shape:
             'created': time,
             'epoch': integer(1),
             'mac': base64_of(48),
-            'recipients': array(stanza, 1, 10000),
+            'recipients': array(stanza, 0, 10000),
             'type': literal('strongroom/keyring'),
             'version': literal(1),
         },
-        {'previous': base64_of(48), 'reason': text(0, 1024)},
+        {
+            'previous': base64_of(48),
+            'quorums': quorums_shape(core.suite),
+            'reason': text(0, 1024),
+        },
     )
     document = record({'signatures': signatures(core.suite), 'signed': signed})
 
@@ -96,6 +101,7 @@ def keyring_shape(core: Core) -> Shape:
         ring = document(value)
         signed = ring['signed']
         check(('previous' in signed) == (signed['epoch'] > 1), 'an epoch without its chain')
+        check(signed['recipients'] or 'quorums' in signed, 'nobody can open it')
         named = [stanza['key'] for stanza in signed['recipients'] if 'key' in stanza]
         check(len(named) == len(set(named)), 'two stanzas name the same key')
         check(signed['archive'] == core.archive, 'a key ring of another archive')
@@ -178,6 +184,20 @@ def read_statement(core: Core, payload: bytes) -> dict:
     """The predicate, with the content root as `root`."""
     digest = hexadecimal(core.suite.hash_bytes)
     author = record({'keys': array(hexadecimal(32), 1, 2), 'name': text(1, 128, plain=True)})
+    count = len(core.suite.algorithms)
+    predecessor = record(
+        {
+            'archive': hexadecimal(32),
+            'author': record(
+                {
+                    'keys': array(hexadecimal(32), count, count),
+                    'name': text(1, 128, plain=True),
+                }
+            ),
+            'contentRoot': digest,
+            'time': time,
+        }
+    )
     predicate = record(
         {
             'archive': hexadecimal(32),
@@ -190,7 +210,7 @@ def read_statement(core: Core, payload: bytes) -> dict:
             'suite': literal(core.suite.name),
             'time': time,
         },
-        {'claims': claims},
+        {'claims': claims, 'rekeyed': array(predecessor, 1, 256)},
     )
     shape = record(
         {

@@ -166,6 +166,10 @@ def protection(value: Any) -> dict:
     """A shape: how an identity's second line is kept, with the caps on Argon2id."""
     if value == {'kdf': 'none'}:
         return value
+    if isinstance(value, dict) and 'anchor' in value:
+        kind = value['anchor']
+        check(isinstance(kind, str) and kind in ANCHORS, 'unknown anchor')
+        return ANCHORS[kind](value)
     found = record(
         {
             'kdf': literal('argon2id'),
@@ -178,6 +182,32 @@ def protection(value: Any) -> dict:
     check(found['memory'] >= 8 * found['parallelism'], 'too little memory for the parallelism')
     return found
 
+
+def wrapped_key(value: Any) -> bytes:
+    """A shape: what an anchor's program made of a key."""
+    found = base64_of()(value)
+    check(1 <= len(found) <= 4096, 'wrong length of the wrapped key')
+    return found
+
+
+def token_key(value: Any) -> bytes:
+    """A shape: CKA_ID of a key in a token."""
+    check(isinstance(value, str) and re.fullmatch('([0-9a-f]{2}){1,64}', value), 'not a key id')
+    return bytes.fromhex(value)
+
+
+ANCHORS = {
+    'pkcs11': record(
+        {'anchor': literal('pkcs11'), 'key': token_key, 'token': text(1, 32, plain=True)}
+    ),
+    'exec': record(
+        {
+            'anchor': literal('exec'),
+            'program': text(1, 255, plain=True),
+            'wrapped': wrapped_key,
+        }
+    ),
+}
 
 IDENTITY = record(
     {
@@ -212,6 +242,7 @@ def read_identity(path: str, passphrase: str | None) -> Identity:
     card, kept = identity['card'], identity['protection']
     require(re.fullmatch(b'([0-9a-f]{2})*', lines[1]), 'IDENTITY', 'the second line is not hex')
     secret = bytes.fromhex(lines[1].decode())
+    require('anchor' not in kept, 'ANCHOR', 'the key of the identity lives elsewhere')
     if kept['kdf'] == 'argon2id':
         secret = unlock(kept, passphrase, secret, lines[0])
     suite, kem_bytes = card.suite, card.suite.seed_bytes

@@ -1,11 +1,14 @@
 """Archives that a writer makes, held against reader.py: `interop.py COMMAND…`, where COMMAND takes
 
     keygen --name NAME --suite SUITE --plain -o FILE
-    seal DIR -o OUT -r CARD --sign IDENTITY
+    seal DIR -o OUT [-r CARD] [--quorum SPEC] --sign IDENTITY
+    grant and revoke ARCHIVE -r CARD -i IDENTITY --signer CARD [-o RING]
+    rekey ARCHIVE -o OUT -r CARD -i IDENTITY --signer CARD
 
 Prints what failed, then `N passed, N failed`; the exit status follows.
 """
 
+import json
 import os
 import random
 import re
@@ -161,14 +164,84 @@ def check_suite(command: list[str], suite: str, work: Path, model: Path) -> None
     check_refusal(f'{suite} another signer', work, data, *other)
 
 
+def check_quorum(command: list[str], suite: str, work: Path, model: Path) -> None:
+    """One of two and two of three: the reader has all identities in one place."""
+    names = ['ada', 'ben', 'cleo', 'dan', 'finn']
+    for name in names:
+        run(*command, 'keygen', '--name', name, '--suite', suite, '--plain', '-o', work / name)
+    groups = [
+        {'name': 'legal', 'threshold': 1, 'cards': ['ada.card', 'ben.card']},
+        {'name': 'security', 'threshold': 2, 'cards': ['cleo.card', 'dan.card', 'finn.card']},
+    ]
+    spec = work / 'quorum.json'
+    spec.write_text(json.dumps({'type': 'strongroom/quorum', 'version': 1, 'groups': groups}))
+    archive = work / 'quorum.srm'
+    made = run(
+        *command, 'seal', model, '-o', archive, '--quorum', spec, '--sign', work / 'alice'
+    )
+    expect(f'{suite} seal for a quorum', made.returncode == 0, made.stderr)
+    if not archive.exists():
+        return
+    signer = ('--signer', work / 'alice.card')
+
+    def options(*who: str) -> tuple:
+        return (*(word for name in who for word in ('--identity', work / name)), *signer)
+
+    for i, who in enumerate([('ben', 'cleo', 'finn'), ('dan', 'ada', 'cleo'), tuple(names)]):
+        out = work / f'quorum-{i}'
+        result = reader('open', archive, out, *options(*who))
+        expect(f'{suite} {who} open', result.returncode == 0, result.stderr)
+        expect(f'{suite} {who} get it all', listing(out) and result.returncode == 0)
+    data = archive.read_bytes()
+    for who in [('ada',), ('ada', 'cleo'), ('cleo', 'dan', 'finn'), ('ada', 'ben', 'dan')]:
+        check_refusal(f'{suite} {who}', work, data, *options(*who))
+
+
+def check_access(command: list[str], suite: str, work: Path, model: Path) -> None:
+    """Key rings of later epochs, in the archive and detached, and an archive sealed anew."""
+    archive, ring, anew = work / 'access.srm', work / 'access.ring', work / 'anew.srm'
+    by = ('-i', work / 'alice', '--signer', work / 'alice.card')
+
+    def change(name: str, *words: object) -> None:
+        made = run(*command, *words)
+        expect(f'{suite} {name}', made.returncode == 0, made.stderr)
+
+    def opens(name: str, who: str, path: Path, *options: object) -> None:
+        out = work / name.replace(' ', '-')
+        keys = ('--identity', work / who, '--signer', work / 'alice.card')
+        result = reader('open', path, out, *keys, *options)
+        expect(f'{suite} {name}', result.returncode == 0, result.stderr)
+        expect(f'{suite} {name}: all of it', listing(out) == listing(work / 'opened'))
+
+    recipients = ('-r', work / 'alice.card', '-r', work / 'bob.card')
+    change('seal for two', 'seal', model, '-o', archive, *recipients, '--sign', work / 'alice')
+    change('grant', 'grant', archive, '-r', work / 'eve.card', *by)
+    opens('opened by who was granted', 'eve', archive)
+    change('revoke', 'revoke', archive, '-r', work / 'eve.card', *by)
+    opens('opened by who stayed', 'bob', archive)
+    eve = ('--identity', work / 'eve', '--signer', work / 'alice.card')
+    check_refusal(f'{suite} who was revoked', work, archive.read_bytes(), *eve)
+    change('grant, detached', 'grant', archive, '-r', work / 'eve.card', *by, '-o', ring)
+    opens('opened by a detached ring', 'eve', archive, '--keyring', ring)
+    check_refusal(f'{suite} without that ring', work, archive.read_bytes(), *eve)
+    change('rekey', 'rekey', archive, '--keyring', ring, '-o', anew, '-r', work / 'eve.card', *by)
+    opens('opened anew', 'eve', anew)
+    bob = ('--identity', work / 'bob', '--signer', work / 'alice.card')
+    check_refusal(f'{suite} left out', work, anew.read_bytes(), *bob)
+
+
 def main(command: list[str]) -> int:
     with tempfile.TemporaryDirectory() as scratch:
+        # What the command remembers of archives is not the user's
+        os.environ['STRONGROOM_STATE_DIR'] = str(Path(scratch, 'state'))
         model = Path(scratch, 'model')
         make_tree(model)
         for suite in ('hybrid', 'cnsa2'):
             work = Path(scratch, suite)
             work.mkdir()
             check_suite(command, suite, work, model)
+            check_quorum(command, suite, work, model)
+            check_access(command, suite, work, model)
     print(f'{passed} passed, {failed} failed')
     return 1 if failed else 0
 

@@ -3,11 +3,12 @@
 
 Written from docs/format.md alone, without a look at the library, to show that a stranger can do
 so. Titles in brackets, such as [Key ring], are sections of that document. The steps of [How to
-read] are here; below them are archive.py, tarstream.py, paths.py, cards.py, primitives.py and
-shapes.py. Python 3.11 or later, packages as in requirements.txt.
+read] are here; below them are archive.py, quorums.py, tarstream.py, paths.py, cards.py,
+primitives.py and shapes.py. Python 3.11 or later, packages as in requirements.txt.
 
     reader.py open ARCHIVE DIR --identity ID --signer CARD
     reader.py tar ARCHIVE OUT.tar --identity ID --trust POLICY
+    reader.py open ARCHIVE DIR --identity CUSTODIAN --identity CUSTODIAN --signer CARD
     reader.py verify ARCHIVE --signer CARD
     reader.py fingerprint CARD
 
@@ -27,6 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import archive
+import quorums
 from archive import Core, Footer, Source
 from cards import Card, Identity, Trust, read_card, read_identity, read_policy
 from primitives import Floe, hkdf_expand, hkdf_extract, hpke_open, leaf, levels, pae
@@ -40,11 +42,13 @@ def derive(core: Core, file_key: bytes, purpose: bytes, length: int) -> bytes:
     return hkdf_expand('sha384', prk, b'strongroom/v1/' + purpose + core.hash, length)
 
 
-def unwrap(core: Core, ring: dict, identity: Identity) -> bytes:
-    """Steps 3 to 5: the file key, by the named stanza or else by the first hidden one that fits."""
+def unwrap(core: Core, ring: dict, identities: list[Identity]) -> bytes:
+    """Steps 3 to 5: the file key, by the named stanza or else by the first hidden one that fits,
+    or by the shares of several custodians."""
     signed = ring['signed']
     info = b'strongroom/v1/wrap' + core.hash + signed['commit']
     stanzas = signed['recipients']
+    identity = identities[0]
     tried = [stanza for stanza in stanzas if stanza.get('key') == identity.card.kem_id]
     tried = tried or [stanza for stanza in stanzas if 'key' not in stanza]
     opened = [
@@ -52,7 +56,9 @@ def unwrap(core: Core, ring: dict, identity: Identity) -> bytes:
         for stanza in tried
     ]
     file_key = next((key for key in opened if key is not None), None)
-    require(file_key, 'NO_KEY', 'the key ring has no stanza for this identity')
+    if file_key is None:
+        file_key = quorums.unlock(core, signed['commit'], signed.get('quorums', []), identities)
+    require(file_key, 'NO_KEY', 'neither a stanza for this identity nor a quorum of these')
     commit = derive(core, file_key, b'commit', 48)
     good = hmac.compare_digest(commit, signed['commit'])
     require(good, 'COMMIT', 'the file key is not that of the archive')
@@ -117,26 +123,26 @@ class Opened:
 
 
 def open_archive(
-    path: str, trust: Trust, identity: Identity | None = None, detached: str | None = None
+    path: str, trust: Trust, identities: list[Identity], detached: str | None = None
 ) -> Opened:
-    """[How to read] Steps 1 to 9, and step 10 as an iterator: plaintext segments, or without an
-    identity the checked ciphertext segments."""
+    """[How to read] Steps 1 to 9, and step 10 as an iterator: plaintext segments, or without
+    identities the checked ciphertext segments."""
     source = Source(path)
     core = archive.read_core(source)
-    good = identity is None or identity.card.suite is core.suite
+    good = all(identity.card.suite is core.suite for identity in identities)
     require(good, 'SUITE', 'an identity of another suite than the archive')
     ring = archive.read_keyring(source, core, detached)
-    file_key = unwrap(core, ring, identity) if identity else b''
+    file_key = unwrap(core, ring, identities) if identities else b''
     check_grant(core, ring, trust)
     footer = archive.read_footer(source, core)
     seal = read_seal(source, core, ring, footer, trust)
     header = source.read(core.payload_at, 74)
     require(header == seal['floe'], 'PAYLOAD', 'the payload header is not that of the seal')
     floe = entries = None
-    if identity:
+    if identities:
         floe = Floe(derive(core, file_key, b'payload', 32), header, core.enc_seg_len, core.hash)
     manifest = archive.read_manifest(source, core, footer, seal)
-    if identity:
+    if identities:
         key = derive(core, file_key, b'manifest', 32)
         entries = archive.open_manifest(core, key, manifest, seal)
     leaves = archive.read_tiles(source, core, footer, seal)
@@ -213,7 +219,7 @@ def arguments(words: list[str]) -> argparse.Namespace:
         command.add_argument('archive', metavar='ARCHIVE')
         if out:
             command.add_argument('out', metavar=out)
-            command.add_argument('--identity', metavar='ID', required=True)
+            command.add_argument('--identity', metavar='ID', action='append', required=True)
             command.add_argument('--passphrase-file', metavar='FILE')
         command.add_argument('--signer', metavar='CARD', action='append', default=[])
         command.add_argument('--trust', metavar='POLICY', action='append', default=[])
@@ -226,18 +232,18 @@ def run(args: argparse.Namespace) -> None:
     if args.command == 'fingerprint':
         print(read_card(args.card).fingerprint)
         return
-    identity = None
+    identities = []
     if args.command != 'verify':
         passphrase = None
         if args.passphrase_file:
             passphrase = Path(args.passphrase_file).read_text('utf-8').removesuffix('\n')
-        identity = read_identity(args.identity, passphrase)
+        identities = [read_identity(path, passphrase) for path in args.identity]
     policies = [read_policy(path) for path in args.trust]
     trust = Trust(
         [read_card(path) for path in args.signer] + [c for p in policies for c in p.authors],
         [card for policy in policies for card in policy.custodians],
     )
-    opened = open_archive(args.archive, trust, identity, args.keyring)
+    opened = open_archive(args.archive, trust, identities, args.keyring)
     if args.command == 'open':
         extract(opened, args.out)
     elif args.command == 'tar':

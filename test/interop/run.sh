@@ -11,6 +11,6 @@ if ! cmp -s "$wanted" "$venv/installed.txt"; then
   cp "$wanted" "$venv/installed.txt"
 fi
 
-# Another command can be given instead, which takes the same keygen and seal.
+# Another command can be given instead, which takes what interop.py says.
 if [ $# -eq 0 ]; then set -- node bin/strongroom.js; fi
 exec "$venv/bin/python" -B test/interop/interop.py "$@"

@@ -3,7 +3,7 @@
  * encrypts, hashes and writes whole segments. Plaintext is in its buffer only.
  */
 import { createSegmentCipher, type FloeState } from '../../crypto/floe.ts';
-import { suites } from '../../crypto/suites.ts';
+import { treeHashes } from '../../crypto/hash.ts';
 import type { Control } from '../../engine/control.ts';
 import { using } from '../../engine/files.ts';
 import { openSource, type SourceLocation } from '../../engine/source.ts';
@@ -33,7 +33,7 @@ export async function rekeySegments(
   const decryption = createSegmentCipher(job.floe);
   const encryption = createSegmentCipher(next.floe);
   const plaintext = new Uint8Array(payload.segmentBytes);
-  const leaf = new LeafBuffer(payload.segmentBytes, suites[payload.suite].hash);
+  const leaf = new LeafBuffer(payload.segmentBytes, treeHashes[payload.hash]);
   const leaves = new LeafReporter(report);
   try {
     await using(openSource(job.source), (source) =>

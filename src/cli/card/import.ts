@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { SuiteName } from '../../index.ts';
 import { assertFree } from '../access.ts';
+import { anchorOf } from '../anchor.ts';
 import { newPassphrase } from '../keygen.ts';
 import { report, tell, warn } from '../messages.ts';
 import { expiry, jsonOption, passphraseOptions, suite } from '../options.ts';
@@ -61,7 +62,8 @@ async function run(paths: readonly string[], options: Options): Promise<void> {
     } else {
       try {
         assertFree(`${output}.card`, 'file');
-        await writeIdentity(identity, output, options.plain ? undefined : newPassphrase(options));
+        const passphrase = options.plain ? undefined : newPassphrase(options);
+        await writeIdentity(identity, output, (await anchorOf(options)) ?? passphrase);
       } finally {
         identity.wipe();
       }

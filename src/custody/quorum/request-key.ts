@@ -20,7 +20,7 @@ import { hexDecode, hexEncode } from '../../keys/secret-text.ts';
 import { schemas } from '../../keys/signed.ts';
 import type { Question } from './question.ts';
 
-export const maxRequestKeyBytes = 4096;
+const maxRequestKeyBytes = 4096;
 
 export interface RequestKey {
   readonly seed: Uint8Array;

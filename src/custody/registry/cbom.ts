@@ -46,7 +46,8 @@ const lattice = (
 const algorithms: Readonly<Record<string, Algorithm>> = {
   'X-Wing': {
     oid: '1.3.6.1.4.1.62253.25722',
-    properties: lattice('kem', 'X-Wing', 3, 128),
+    // Its draft claims category 1, whatever ML-KEM-768 alone may reach
+    properties: lattice('kem', 'X-Wing', 1, 128),
     parts: ['ML-KEM-768', 'X25519'],
   },
   'ML-KEM-768': { oid: '2.16.840.1.101.3.4.4.2', properties: lattice('kem', '768', 3, 192) },

@@ -71,8 +71,14 @@ interface Kind<T> {
   readonly schema: z.ZodType<{ signatures: z.infer<typeof schemas.signatures>; signed: T }>;
 }
 
-const encodeSigned = <T>({ payloadType }: Kind<T>, body: T, signer: Signer) =>
-  concat(encodeJson(signDocument(payloadType, body, signer)), utf8('\n'));
+function encodeSigned<T>({ payloadType }: Kind<T>, body: T, signer: Signer): Uint8Array {
+  const document = signDocument(payloadType, body, signer);
+  // A history cannot be mended: a fault while signing must not get into it
+  if (!signaturesVerify(payloadType, encodeJson(body), document.signatures, signer.card)) {
+    throw new StrongroomError('INTERNAL', 'a signature that was just made does not verify');
+  }
+  return concat(encodeJson(document), utf8('\n'));
+}
 
 /** @throws StrongroomError REGISTRY_INVALID, REGISTRY_UNTRUSTED; `time` is when it was signed. */
 function decodeSigned<T>(
@@ -82,7 +88,11 @@ function decodeSigned<T>(
   administrators: readonly Card[],
   time: (body: T) => string,
 ): Attested<T> {
-  const what = { what: file, code: 'REGISTRY_INVALID', maxBytes: registryLimits.fileBytes } as const;
+  const what = {
+    what: file,
+    code: 'REGISTRY_INVALID',
+    maxBytes: registryLimits.fileBytes,
+  } as const;
   if (bytes.at(-1) !== 0x0a) {
     throw new StrongroomError('REGISTRY_INVALID', `${file}: does not end with a newline`, { file });
   }

@@ -5,7 +5,7 @@
  * docs/registry.md#files
  */
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { base64, hex } from '../../bytes.ts';
 import { createDirectory, createFile } from '../../engine/output.ts';
@@ -14,7 +14,7 @@ import { type Card, encodeCard } from '../../keys/card.ts';
 import { type Role, sharesKey } from '../../keys/policy.ts';
 import { type Signer, timeOf } from '../../keys/signed.ts';
 import { faultInEvent, type KeyEvent, type KeyState, latest } from '../../keys/states.ts';
-import { encodeEvent, encodeHead, type EventBody, faultInBody, fileDigest } from './event.ts';
+import { type EventBody, encodeEvent, encodeHead, faultInBody, fileDigest } from './event.ts';
 import { eventName, type RegisteredEvent, type RegisteredKey, type Registry } from './read.ts';
 
 /** What an administrator states of a key; what is absent is not the case. */
@@ -50,6 +50,8 @@ export function createRegistry(
     writeFileSync(join(output.path, 'registry.json'), bytes);
     // Digests cover line ends, which git must therefore leave as they are
     writeFileSync(join(output.path, '.gitattributes'), '* -text\n');
+    // Staged for its maker alone, but a registry is there to be read
+    chmodSync(output.path, 0o777 & ~process.umask());
     output.commit();
   } catch (error) {
     throw asStrongroomError(error, directory);
@@ -59,13 +61,25 @@ export function createRegistry(
   return { id };
 }
 
+/** A card that a registry is to have, and its first event. */
+export interface Addition {
+  readonly card: Card;
+  readonly change: Change;
+}
+
 /**
- * Adds a card with its first event.
+ * Adds cards, each with its first event; none if one of them does not fit.
  * @returns the paths that were written, relative to the registry.
- * @throws StrongroomError USAGE if it is there already, or the change cannot be.
+ * @throws StrongroomError USAGE if a key is there already, or a change cannot be.
  */
-export function addKey(registry: Registry, card: Card, change: Change, by: Statement): string[] {
-  return write(registry, newKey(registry, card, change, by));
+export function addKeys(registry: Registry, additions: readonly Addition[], by: Statement) {
+  const cards = registry.entries.map(({ card }) => card);
+  const files = additions.flatMap(({ card, change }) => {
+    const added = newKey(registry, cards, { card, change }, by);
+    cards.push(card);
+    return added;
+  });
+  return write(registry, files);
 }
 
 /**
@@ -87,13 +101,16 @@ const endedByRotation: readonly KeyState[] = ['active', 'suspended'];
 /**
  * Adds `card` as the successor of `key`, in its roles and active at once. The old key is
  * deactivated, or stays active until the time `until`, if it was active or suspended.
- * @throws StrongroomError USAGE, as `addKey` and `changeKey`.
+ * @throws StrongroomError USAGE, as `addKeys` and `changeKey`.
  */
 export function rotateKey(
   registry: Registry,
   key: RegisteredKey,
   card: Card,
-  options: Statement & { readonly until?: string | undefined; readonly reason?: string | undefined },
+  options: Statement & {
+    readonly until?: string | undefined;
+    readonly reason?: string | undefined;
+  },
 ): string[] {
   const { until, reason } = options;
   const now = options.now ?? timeOf();
@@ -111,8 +128,9 @@ export function rotateKey(
     reason,
   };
   const by = { ...options, now };
+  const cards = registry.entries.map((entry) => entry.card);
   return write(registry, [
-    ...newKey(registry, card, { state: 'active', roles, reason }, by),
+    ...newKey(registry, cards, { card, change: { state: 'active', roles, reason } }, by),
     nextEvent(registry, key, old, by),
   ]);
 }
@@ -123,10 +141,15 @@ interface NewFile {
   readonly bytes: Uint8Array;
 }
 
-function newKey(registry: Registry, card: Card, change: Change, by: Statement): NewFile[] {
-  const other = registry.entries.find((entry) => sharesKey(entry.card, card));
+function newKey(
+  registry: Registry,
+  cards: readonly Card[],
+  { card, change }: Addition,
+  by: Statement,
+): NewFile[] {
+  const other = cards.find((known) => sharesKey(known, card));
   if (other !== undefined) {
-    throw new StrongroomError('USAGE', `the registry has the key of ${other.card.name} already`, {
+    throw new StrongroomError('USAGE', `the registry has the key of ${other.name} already`, {
       hint: 'change its state with "strongroom keys state"',
     });
   }
@@ -135,8 +158,12 @@ function newKey(registry: Registry, card: Card, change: Change, by: Statement): 
   return [{ path: join('cards', `${key.id}.card`), bytes }, eventFor(registry, key, change, by)];
 }
 
-const nextEvent = (registry: Registry, { id, life }: RegisteredKey, change: Change, by: Statement) =>
-  eventFor(registry, { id, life, card: life[0].card }, change, by);
+const nextEvent = (
+  registry: Registry,
+  { id, life }: RegisteredKey,
+  change: Change,
+  by: Statement,
+) => eventFor(registry, { id, life, card: life[0].card }, change, by);
 
 function eventFor(
   registry: Registry,

@@ -11,6 +11,7 @@ import {
 import { type Claims, trustSeal } from '../../archive/seal.ts';
 import { fromBase64, hex } from '../../bytes.ts';
 import type { SuiteName } from '../../crypto/suites.ts';
+import { type Freshness, holdEpoch } from '../../custody/epochs/freshness.ts';
 import { maxSignedBytes } from '../../custody/quorum/document.ts';
 import { decodeQuestion, type Question, type QuestionKind } from '../../custody/quorum/question.ts';
 import { assertAsks } from '../../custody/quorum/tally.ts';
@@ -21,7 +22,7 @@ import type { Trust } from '../../keys/policy.ts';
 import { readSmallFile } from '../keyfiles.ts';
 
 /** What everyone who looks at a question needs. */
-export interface AskedOptions {
+export interface AskedOptions extends Freshness {
   /** Path of the archive that the question is about. */
   readonly archive: string;
   readonly trust: Trust;
@@ -70,7 +71,7 @@ export interface Asked {
  * Reads a question and holds it against its archive, whose key ring and seal are of someone
  * trusted. No key is needed.
  * @param kinds those that are welcome.
- * @throws StrongroomError `REQUEST_INVALID`, `REQUEST_MISMATCH`, `REQUEST_EXPIRED`, and of
+ * @throws StrongroomError `REQUEST_INVALID`, `REQUEST_MISMATCH`, `REQUEST_EXPIRED`, `EPOCH_ROLLBACK`, and of
  *   steps 1, 2, 6 and 7 of docs/format.md, "How to read".
  */
 export async function readAsked(
@@ -85,6 +86,7 @@ export async function readAsked(
     const { core, ring } = front;
     const quorum = assertAsks(question, core, ring, path, now);
     trustKeyring(ring, core, trust, archive);
+    holdEpoch(front, options, archive);
     const trailer = await readTrailer(source, core);
     const author = trustSeal(trailer.seal, core, trust, archive);
     assertOneKey(front, trailer, archive);

@@ -1,4 +1,5 @@
 /** Other holders, or other thresholds: a new split of the same key, the payload untouched. */
+import type { QuorumStanza } from '../../archive/quorum.ts';
 import {
   assertPlans,
   createQuorum,
@@ -8,19 +9,16 @@ import {
 import { type UpdateOptions, updateRing } from '../../custody/ring/update.ts';
 import { assertMayProtect } from '../../keys/enforce.ts';
 import { timeOf } from '../../keys/signed.ts';
+import { type AccessReport, accessReport } from '../access.ts';
 
 export interface ReshareOptions extends UpdateOptions {
   /** All quorums that the archive has from then on; an empty array takes them away. */
   readonly quorums: readonly QuorumPlan[];
 }
 
-export interface ReshareReport {
-  readonly epoch: number;
+export interface ReshareReport extends AccessReport {
   readonly quorums: number;
   readonly shares: number;
-  readonly recipients: number;
-  /** Path of what was written: the archive, or a detached key ring. */
-  readonly written: string;
 }
 
 /**
@@ -32,17 +30,14 @@ export async function reshareQuorum(path: string, options: ReshareOptions): Prom
   const { quorums: plans, identity, trust } = options;
   assertMayProtect(trust, custodiansOf(plans));
   assertPlans(plans, identity.card.suite, timeOf());
-  const { after } = await updateRing(path, options, async ({ core, keys, fileKey }) => {
-    const quorums = [];
+  const updated = await updateRing(path, options, async ({ core, keys, fileKey }) => {
+    const quorums: QuorumStanza[] = [];
     for (const plan of plans) quorums.push(await createQuorum(plan, fileKey, core, keys.commit));
     return { quorums };
   });
-  const { epoch, recipients } = after.document.signed;
   return {
-    epoch,
+    ...accessReport(path, options, updated),
     quorums: plans.length,
     shares: custodiansOf(plans).length,
-    recipients: recipients.length,
-    written: options.output ?? path,
   };
 }

@@ -1,7 +1,11 @@
 /** Groups that must all agree: who can open, who cannot, and how each mistake is named. */
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { createCore } from '#strongroom/archive/core.js';
+import { openShare, shareOf } from '#strongroom/custody/quorum/share.js';
+import { createQuorum, openQuorum } from '#strongroom/custody/quorum/split.js';
 import {
   type ApprovedKey,
   type Identity,
@@ -101,6 +105,73 @@ describe.each<SuiteName>(['hybrid', 'cnsa2'])('an archive of suite %s under a qu
     );
     expect(refused.code).toBe('NO_KEY_FITS');
     expect(refused.hint).toContain('quorum request');
+  });
+});
+
+describe('any groups, any thresholds', () => {
+  const made = board();
+  const cards = [...made.legal, ...made.security];
+  const { suite } = made.who.author.card;
+  const core = createCore({
+    suite,
+    segmentBytes: 4096,
+    slotBytes: 4096,
+    authors: made.who.author.card.signing.map(({ id }) => id),
+  });
+  /** Up to three groups of the seven, the threshold of each, and an order in which they come. */
+  const groups = fc
+    .shuffledSubarray(cards, { minLength: 3, maxLength: 7 })
+    .chain((custodians) => {
+      const cut = fc.integer({ min: 1, max: custodians.length - 2 });
+      return cut.map((at) => [
+        custodians.slice(0, at),
+        custodians.slice(at, at + 1),
+        custodians.slice(at + 1),
+      ]);
+    })
+    .chain((parts) =>
+      fc.tuple(
+        ...parts.map((part) =>
+          fc.record({
+            people: fc.constant(part),
+            threshold: fc.integer({ min: 1, max: part.length }),
+            taken: fc.shuffledSubarray([...part.keys()], { minLength: part.length }),
+          }),
+        ),
+      ),
+    );
+
+  it('enough of each open it, one too few of any do not', async () => {
+    const commit = new Uint8Array(48).fill(7);
+    await fc.assert(
+      fc.asyncProperty(groups, async (all) => {
+        const fileKey = new Uint8Array(randomBytes(32));
+        const plan = {
+          groups: all.map(({ people: part, threshold }, i) => ({
+            name: `group ${i}`,
+            threshold,
+            custodians: part.map(({ card }) => card),
+          })),
+        };
+        const quorum = await createQuorum(plan, fileKey, core, commit);
+        const shares = all.map(({ people: part, threshold, taken }) =>
+          taken.slice(0, threshold).map((i) => {
+            const identity = part[i] as Identity;
+            const held = shareOf(quorum, identity.card);
+            if (held === undefined) throw new Error('a custodian without a share');
+            return openShare(held.stanza, identity, core, commit, held.place).subarray(0, 33);
+          }),
+        );
+        expect(await openQuorum(quorum, shares, core, commit)).toEqual(fileKey);
+        for (const [i] of all.entries()) {
+          const few = shares.map((given, at) => (at === i ? given.slice(1) : given));
+          expect(await codeOf(() => openQuorum(quorum, few, core, commit))).toBe('SHARE_INVALID');
+        }
+        const other = new Uint8Array(48);
+        expect(await codeOf(() => openQuorum(quorum, shares, core, other))).toBe('SHARE_INVALID');
+      }),
+      { numRuns: 15 },
+    );
   });
 });
 

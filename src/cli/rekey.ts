@@ -1,0 +1,93 @@
+import type { Command } from 'commander';
+import { StrongroomError } from '../errors.ts';
+import type { KeyHolder } from '../index.ts';
+import { assertFree, assertThere, pathsIn, readCards, withAccess } from './access.ts';
+import { bytes, plural } from './format.ts';
+import { report, tell } from './messages.ts';
+import {
+  type AccessOptions,
+  accessOptions,
+  collect,
+  integer,
+  jsonOption,
+  runOptions,
+} from './options.ts';
+import { operate } from './progress.ts';
+import {
+  type ApprovalOptions,
+  approvalOptions,
+  byApprovals,
+  withApprovals,
+} from './quorum/access.ts';
+
+interface Options extends AccessOptions, ApprovalOptions {
+  readonly output: string;
+  readonly recipient?: readonly string[];
+  readonly recipientsFile?: string;
+  readonly hideRecipients?: boolean;
+  readonly reason?: string;
+  readonly room?: number;
+  readonly threads?: number;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+}
+
+export function addRekey(program: Command): void {
+  const command = program
+    .command('rekey')
+    .summary('seal the content anew, under a new key')
+    .description(
+      'Makes a new archive of what ARCHIVE holds, under a new key, and verifies it. Whoever opens it must trust the identity as an author.',
+    )
+    .argument('<ARCHIVE>', 'what to seal anew; it stays as it is')
+    .addHelpText(
+      'before',
+      `Examples:
+  strongroom rekey weights.srm -o new.srm -r a.card -r b.card \\
+    -i me.key --trust policy.json --reason "Bob left"
+  strongroom rekey weights.srm -o new.srm --recipients-file team.txt \\
+    --room 1000 -i lab.key --signer lab.key.card
+`,
+    )
+    .requiredOption('-o, --output <FILE>', 'the archive to be')
+    .option('-r, --recipient <CARD>', 'who can open it; repeatable', collect)
+    .option('--recipients-file <FILE>', 'a card path on each line, relative to FILE')
+    .option('--hide-recipients', 'leave out whose keys open it')
+    .option('--reason <TEXT>', 'recorded in the new key ring')
+    .option('--room <N>', 'room for so many recipients', integer('--room', 1, 10_000));
+  jsonOption(runOptions(approvalOptions(accessOptions(command)))).action(run);
+}
+
+async function run(archive: string, options: Options): Promise<void> {
+  const { output, recipient = [], recipientsFile, reason, room, hideRecipients } = options;
+  assertThere(archive);
+  assertFree(output, 'file');
+  const more = recipientsFile === undefined ? [] : await pathsIn(recipientsFile);
+  const paths = [...recipient, ...more];
+  if (paths.length === 0) throw new StrongroomError('NO_RECIPIENTS', 'nobody could open it');
+  const recipients = await readCards(paths);
+  const { rekey } = await import('../index.ts');
+  const done = await withAccess(options, false, (access) => {
+    const seal = (holder?: KeyHolder) =>
+      operate('rekeying', options, (run) =>
+        rekey(archive, {
+          ...run,
+          ...access,
+          holder,
+          output,
+          recipients,
+          hideRecipients,
+          reason,
+          room,
+        }),
+      );
+    return byApprovals(options) ? withApprovals(archive, options, access.trust, seal) : seal();
+  });
+  const who = plural(done.recipients, 'recipient');
+  tell(`sealed ${bytes(done.archiveBytes)} anew into ${output}, for ${who}`, options);
+  tell(`verified all of it; content ${done.contentRoot}`, {
+    ...options,
+    hint: `${archive} is as it was: remove it once everyone has the new one`,
+  });
+  if (options.json) report(options, done, []);
+}

@@ -1,0 +1,32 @@
+/** What happens in a ceremony, with the time: the steps, and whatever went otherwise. */
+import { timeOf } from '../../keys/signed.ts';
+
+export interface Entry {
+  readonly text: string;
+  readonly time: string;
+}
+
+/** The longest that one entry may be, in UTF-16 units. */
+export const maxEntry = 1024;
+export const maxEntries = 2000;
+
+export interface CeremonyRecord {
+  readonly steps: readonly Entry[];
+  readonly deviations: readonly Entry[];
+  step(text: string): void;
+  deviation(text: string): void;
+}
+
+export function createRecord(): CeremonyRecord {
+  const [steps, deviations]: [Entry[], Entry[]] = [[], []];
+  const entry = (text: string): Entry => ({ text: cut(text), time: timeOf() });
+  return {
+    steps,
+    deviations,
+    step: (text) => steps.push(entry(text)),
+    deviation: (text) => deviations.push(entry(text)),
+  };
+}
+
+/** Not within a surrogate pair: half of one has no UTF-8. */
+const cut = (text: string): string => text.slice(0, maxEntry).replace(/[\ud800-\udbff]$/, '');

@@ -1,0 +1,139 @@
+/** The parts of CycloneDX 1.6 that are used, written down by hand from ECMA-424. */
+import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { cbomOf, createIdentity } from '#strongroom/index.js';
+import { keyStates } from '#strongroom/keys/states.js';
+import { ada, bob, born, on, registry } from './helpers.ts';
+
+const reference = z.string().min(1);
+const dateTime = z.iso.datetime();
+
+const algorithm = z.strictObject({
+  assetType: z.literal('algorithm'),
+  algorithmProperties: z.strictObject({
+    primitive: z.enum(['kem', 'key-agree', 'signature']),
+    parameterSetIdentifier: z.string().optional(),
+    curve: z.string().optional(),
+    cryptoFunctions: z.array(
+      z.enum(['keygen', 'encapsulate', 'decapsulate', 'sign', 'verify', 'keyderive']),
+    ),
+    classicalSecurityLevel: z.int().min(0),
+    nistQuantumSecurityLevel: z.int().min(0).max(6),
+  }),
+  oid: z.string().regex(/^[\d.]+$/),
+});
+
+const material = z.strictObject({
+  assetType: z.literal('related-crypto-material'),
+  relatedCryptoMaterialProperties: z.strictObject({
+    type: z.literal('public-key'),
+    id: z.string(),
+    state: z.enum(keyStates),
+    algorithmRef: reference,
+    creationDate: dateTime,
+    activationDate: dateTime.optional(),
+    updateDate: dateTime,
+    expirationDate: dateTime.optional(),
+    size: z.int().min(1),
+    format: z.string(),
+  }),
+});
+
+const bom = z.strictObject({
+  bomFormat: z.literal('CycloneDX'),
+  specVersion: z.literal('1.6'),
+  serialNumber: z
+    .string()
+    .regex(/^urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/),
+  version: z.int().min(1),
+  metadata: z.strictObject({
+    timestamp: dateTime,
+    component: z.strictObject({ type: z.literal('data'), 'bom-ref': reference, name: z.string() }),
+  }),
+  components: z.array(
+    z.strictObject({
+      type: z.literal('cryptographic-asset'),
+      'bom-ref': reference,
+      name: z.string().min(1),
+      cryptoProperties: z.discriminatedUnion('assetType', [algorithm, material]),
+      properties: z.array(z.strictObject({ name: z.string(), value: z.string() })).optional(),
+    }),
+  ),
+  dependencies: z.array(z.strictObject({ ref: reference, dependsOn: z.array(reference) })),
+});
+
+const navy = createIdentity({ name: 'Navy', suite: 'cnsa2', now: born, expires: on(9) });
+
+async function exported() {
+  const made = registry();
+  await made.add(ada.card, { roles: ['author'] });
+  await made.add(bob.card, { expires: on(6) });
+  await made.add(navy.card);
+  await made.change(ada.card, { state: 'compromised', compromised: on(2) }, on(3));
+  return bom.parse(JSON.parse(JSON.stringify(cbomOf(await made.read(), on(7)))));
+}
+
+describe('a bill of materials', () => {
+  test('has every key and every algorithm once', async () => {
+    const { components } = await exported();
+    const refs = components.map((component) => component['bom-ref']);
+    expect(new Set(refs).size).toBe(refs.length);
+    const names = components.map(({ name }) => name);
+    expect(names.slice(0, 7)).toEqual([
+      'Ed25519',
+      'ML-DSA-65',
+      'ML-DSA-87',
+      'ML-KEM-1024',
+      'ML-KEM-768',
+      'X-Wing',
+      'X25519',
+    ]);
+    expect(names.slice(7).sort()).toEqual([
+      'Ed25519 key of Ada',
+      'Ed25519 key of Bob',
+      'ML-DSA-65 key of Ada',
+      'ML-DSA-65 key of Bob',
+      'ML-DSA-87 key of Navy',
+      'ML-KEM-1024 key of Navy',
+      'X-Wing key of Ada',
+      'X-Wing key of Bob',
+    ]);
+  });
+
+  test('refers to nothing that is not in it', async () => {
+    const { components, dependencies } = await exported();
+    const refs = new Set(components.map((component) => component['bom-ref']));
+    for (const { ref, dependsOn } of dependencies) {
+      for (const target of [ref, ...dependsOn]) expect(refs).toContain(target);
+    }
+    expect(dependencies.find(({ ref }) => ref === 'algorithm/X-Wing')?.dependsOn).toEqual([
+      'algorithm/ML-KEM-768',
+      'algorithm/X25519',
+    ]);
+  });
+
+  test('tells states and dates', async () => {
+    const { components } = await exported();
+    const of = (name: string) => {
+      const found = components.find((component) => component.name === name);
+      const { cryptoProperties: crypto } = found ?? {};
+      if (crypto?.assetType !== 'related-crypto-material') throw new Error('no key');
+      return { ...crypto.relatedCryptoMaterialProperties, properties: found?.properties };
+    };
+    expect(of('X-Wing key of Ada')).toMatchObject({
+      id: ada.card.kem.id,
+      state: 'compromised',
+      algorithmRef: 'algorithm/X-Wing',
+      creationDate: born,
+      activationDate: born,
+      updateDate: on(3),
+      size: 8 * 1216,
+    });
+    expect(of('X-Wing key of Ada').properties).toContainEqual({
+      name: 'strongroom:compromised',
+      value: on(2),
+    });
+    expect(of('Ed25519 key of Bob')).toMatchObject({ state: 'deactivated', expirationDate: on(6) });
+    expect(of('ML-DSA-87 key of Navy')).toMatchObject({ state: 'active', expirationDate: on(9) });
+  });
+});

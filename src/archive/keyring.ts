@@ -1,5 +1,4 @@
 /** The key ring: who can open an archive, one epoch of it (docs/format.md, "Key ring"). */
-import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { base64, equal, fromBase64, hex } from '../bytes.ts';
 import { hmacSha384 } from '../crypto/kdf.ts';
@@ -254,7 +253,3 @@ export function trustKeyring(ring: Keyring, core: Core, trust: Trust, name: stri
   }
   return card;
 }
-
-/** SHA-384 over a ring's document: what the next epoch names as `previous`. */
-export const keyringDigest = (ring: Keyring): Uint8Array =>
-  new Uint8Array(createHash('sha384').update(ring.bytes).digest());

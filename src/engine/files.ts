@@ -86,15 +86,6 @@ export interface Fingerprint {
   readonly inode: string;
 }
 
-export function fingerprintOf(path: string, follow: boolean): Fingerprint {
-  const fd = openSync(path, constants.O_RDONLY | (follow ? 0 : (constants.O_NOFOLLOW ?? 0)));
-  try {
-    return descriptorFingerprint(fd);
-  } finally {
-    closeSync(fd);
-  }
-}
-
 export function descriptorFingerprint(fd: number): Fingerprint {
   return fingerprintFrom(fstatSync(fd, { bigint: true }));
 }

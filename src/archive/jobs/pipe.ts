@@ -57,7 +57,7 @@ export async function sealPipe(
   const sink =
     job.output === undefined
       ? inOrder(control)
-      : atOffsets(job.output, { ...job.payload, length: 0, segments: 0 });
+      : atOffsets(job.output, { ...job.payload, length: 0, segments: 0 }, control);
   try {
     await using(sink, () => {
       let filled = readPipe(standard.input, current);

@@ -44,8 +44,9 @@ export const help = `Measures Strongroom beside cp, age and others, in interleav
 
 A scene is one size, suite and place; its contestants run once per round, the order rotated.
 Output is removed between runs, outside the timed part. On virtual machines a page of memory
-that was never touched can cost several times a warm one, so the first round only warms up;
-its figures are kept apart as "fresh". Big files are deleted at the end and on Ctrl-C.`;
+that is fresh can cost several times a warm one: a filler keeps what an output will take warm,
+but for the first round, whose figures are kept apart as "fresh". Big files are deleted at the
+end and on Ctrl-C.`;
 
 export class UsageError extends Error {
   override readonly name = 'UsageError';

@@ -9,6 +9,7 @@ import type { Contestant } from './contestants/contestant.ts';
 import { measure } from './measure.ts';
 import type { Result, RoundSample } from './record.ts';
 import { freeBytes, remove } from './room.ts';
+import { keepWarm } from './warmth.ts';
 
 export interface Lineup {
   readonly contestants: readonly Contestant[];
@@ -62,9 +63,12 @@ export async function runRounds(
     }
   };
 
-  const once = async (contestant: Contestant): Promise<RoundSample> => {
+  const once = async (contestant: Contestant, round: number): Promise<RoundSample> => {
+    const writes = contestant.output !== undefined;
+    const warmth =
+      !options.disk && writes && round > 0 ? keepWarm(options.work, contestant.bytes) : undefined;
     if (options.disk) for (const path of contestant.reads ?? []) dropFromCache(path);
-    const outcome = await measure(contestant.command);
+    const outcome = await measure(contestant.command).finally(() => warmth?.end());
     const { output, bytes } = contestant;
     // A tool that quietly did less than it should is not fast.
     if (output !== undefined && sizeOf(output) < bytes) throw new Error('it wrote too little');
@@ -84,7 +88,7 @@ export async function runRounds(
       if (round === 0 && freeBytes(options.work) < 2 * options.outputBytes) clean(left.splice(0));
       if (round === 0 && !deleted && contestant.output !== undefined) freshPages.add(name);
       try {
-        const sample = await once(contestant);
+        const sample = await once(contestant, round);
         if (counted.has(name)) {
           const list = samples.get(name) ?? [];
           list.push(sample);

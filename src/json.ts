@@ -16,10 +16,14 @@ export function encodeJson(value: unknown): Uint8Array<ArrayBuffer> {
 
 const maxDepth = 64;
 
-/** Whether objects and arrays nest no deeper than `levels`. */
-function isWithinDepth(value: unknown, levels: number): boolean {
+/**
+ * Whether objects and arrays nest no deeper than `levels`, and no member is called `__proto__`:
+ * a schema would pass over that one, so that it would be signed but never seen.
+ */
+export function isPlainJson(value: unknown, levels = maxDepth): boolean {
   if (typeof value !== 'object' || value === null) return true;
-  return levels > 0 && Object.values(value).every((member) => isWithinDepth(member, levels - 1));
+  if (levels === 0 || Object.hasOwn(value, '__proto__')) return false;
+  return Object.values(value).every((member) => isPlainJson(member, levels - 1));
 }
 
 /** How a document is called in errors, and which code refuses it. */
@@ -44,7 +48,9 @@ export function decodeJson<T>(bytes: Uint8Array, schema: z.ZodType<T>, kind: Doc
   } catch (cause) {
     throw refuse('not JSON', cause);
   }
-  if (!isWithinDepth(value, maxDepth)) throw refuse(`nested deeper than ${maxDepth} levels`);
+  if (!isPlainJson(value)) {
+    throw refuse(`nested deeper than ${maxDepth} levels, or a member called __proto__`);
+  }
   const parsed = schema.safeParse(value);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];

@@ -27,11 +27,15 @@ const say = (text: string) => console.log(`\n# ${text}`);
 const seconds = (since: number) => `${((performance.now() - since) / 1000).toFixed(1)} s`;
 const megabytes = (count: number) => `${(count / 1e6).toFixed(1)} MB`;
 
-/** In lines that fit a terminal of 80 columns. */
+/** In lines that fit a terminal of 80 columns, broken before an option or a pipe. */
 const folded = (line: string) =>
-  line.replace(/(.{1,76}) (?=.)/g, (part) =>
-    line.length > 78 ? `${part.trimEnd()} \\\n    ` : part,
-  );
+  line
+    .split(/ (?=-[a-z-]|\|)/)
+    .reduce((lines, part) =>
+      lines.length - lines.lastIndexOf('\n') + part.length < 76
+        ? `${lines} ${part}`
+        : `${lines} \\\n    ${part}`,
+    );
 
 /** Shows a command as it would be typed, runs it, and holds it to its exit status. */
 function strongroom(line: string, expected = 0): void {

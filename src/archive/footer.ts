@@ -66,7 +66,11 @@ export const tailBytes = 65536;
  * @throws StrongroomError TRUNCATED, TRAILING_BYTES, FOOTER_INVALID, SEAL_MISMATCH.
  */
 export function decodeFooter(tail: Uint8Array, core: Core, size: number, name: string): Footer {
-  const found = Buffer.from(tail.buffer, tail.byteOffset, tail.length).lastIndexOf(magic);
+  const last = Math.max(0, tail.length - footerBytes);
+  // Where it belongs; elsewhere only to tell what is wrong.
+  const found = equal(tail.subarray(last, last + magic.length), magic)
+    ? last
+    : Buffer.from(tail.buffer, tail.byteOffset, tail.length).lastIndexOf(magic);
   const at = { file: name, offset: Math.max(0, size - tail.length + found) };
   if (found < 0 || found + footerBytes > tail.length) {
     throw new StrongroomError(

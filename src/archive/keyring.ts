@@ -1,7 +1,7 @@
 /** The key ring: who can open an archive, one epoch of it (docs/format.md, "Key ring"). */
-import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { base64, equal, fromBase64, hex } from '../bytes.ts';
+import { sha384 } from '../crypto/hash.ts';
 import { hmacSha384 } from '../crypto/kdf.ts';
 import type { Suite } from '../crypto/suites.ts';
 import { StrongroomError } from '../errors.ts';
@@ -297,7 +297,9 @@ export function trustKeyring(ring: Keyring, core: Core, trust: Trust, name: stri
     trustedCard(trust, 'custodian', ids);
   const untrusted = (what: string) =>
     new StrongroomError('KEYRING_UNTRUSTED', `${name}: ${what}`, { file: name });
-  if (card === undefined) throw untrusted('access was granted by someone who is not trusted');
+  if (card === undefined || card.suite !== core.suite) {
+    throw untrusted('access was granted by someone who is not trusted');
+  }
   if (!signaturesVerify(payloadType, encodeJson(signed), signatures, card)) {
     throw untrusted(`the signature of ${card.name} on the key ring is wrong`);
   }
@@ -317,5 +319,4 @@ export function trustKeyring(ring: Keyring, core: Core, trust: Trust, name: stri
 }
 
 /** SHA-384 over a ring's document: what the next epoch names as `previous`. */
-export const keyringDigest = (ring: Keyring): Uint8Array =>
-  new Uint8Array(createHash('sha384').update(ring.bytes).digest());
+export const keyringDigest = (ring: Keyring): Uint8Array => sha384(ring.bytes);

@@ -4,7 +4,7 @@ import { base64, equal, fromBase64, fromHex, hex } from '../bytes.ts';
 import { floeHeaderBytes } from '../crypto/floe.ts';
 import { type SuiteName, suites } from '../crypto/suites.ts';
 import { StrongroomError } from '../errors.ts';
-import { decodeJson, encodeJson } from '../json.ts';
+import { decodeJson, encodeJson, isPlainJson } from '../json.ts';
 import { type Card, cardDocumentSchema, isValidAt } from '../keys/card.ts';
 import { assertSignedWhileActive } from '../keys/enforce.ts';
 import type { Identity } from '../keys/identity.ts';
@@ -39,7 +39,8 @@ function isPlain(value: unknown): boolean {
 }
 
 /** Whether `claims` can be sealed; their length is another matter. */
-export const areClaims = (claims: unknown): boolean => claimsSchema.safeParse(claims).success;
+export const areClaims = (claims: unknown): boolean =>
+  isPlainJson(claims) && claimsSchema.safeParse(claims).success;
 
 const maxSegments = 2 ** 40;
 
@@ -192,7 +193,9 @@ export function trustSeal(seal: Seal, core: Core, trust: Trust, name: string): C
   const untrusted = (what: string) =>
     new StrongroomError('SEAL_UNTRUSTED', `${name}: ${what}`, { file: name });
   const card = trustedCard(trust, 'author', core.authors);
-  if (card === undefined) throw untrusted('was sealed by someone who is not trusted as an author');
+  if (card === undefined || card.suite !== core.suite) {
+    throw untrusted('was sealed by someone who is not trusted as an author');
+  }
   if (!signaturesVerify(payloadType, fromBase64(envelope.payload), envelope.signatures, card)) {
     throw untrusted(`the signature of ${card.name} on the seal is wrong`);
   }

@@ -28,7 +28,6 @@ async function run(archive: string, file: string, options: AccessOptions): Promi
   await withAccess(options, false, (access) =>
     cat(archive, file, access, async (chunk) => {
       guard(chunk);
-      // The chunk is overwritten afterwards, so it must have left
       if (!process.stdout.write(chunk)) await once(process.stdout, 'drain');
     }),
   );

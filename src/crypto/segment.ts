@@ -29,8 +29,16 @@ const defaultRotationBits = 20;
 const algorithm = 'aes-256-gcm';
 const options = { authTagLength: tagBytes } as const;
 
-// Each update allocates its output: shorter ones cost calls, longer ones fresh pages and cache.
-const chunkBytes = 48 * 1024;
+// Each update allocates its output. Where that can be given back at once, the next one gets the
+// same warm memory, and both directions run more than twice as fast; elsewhere it is garbage,
+// of which short pieces cost less.
+const canGiveBack = 'transfer' in ArrayBuffer.prototype;
+const chunkBytes = (canGiveBack ? 256 : 48) * 1024;
+
+/** Frees the memory of an update's output without waiting for the garbage collector. */
+function giveBack({ buffer }: Uint8Array): void {
+  if (canGiveBack) (buffer as ArrayBuffer & { transfer(length: number): ArrayBuffer }).transfer(0);
+}
 
 // A batch of IVs costs about as much as one.
 const ivBatchBytes = 512 * ivBytes;
@@ -73,7 +81,9 @@ interface Transform {
 
 function run(transform: Transform, input: Uint8Array, out: Uint8Array, outAt: number): void {
   for (let at = 0; at < input.length; at += chunkBytes) {
-    out.set(transform.update(input.subarray(at, at + chunkBytes)), outAt + at);
+    const done = transform.update(input.subarray(at, at + chunkBytes));
+    out.set(done, outAt + at);
+    giveBack(done);
   }
 }
 

@@ -1,9 +1,13 @@
 /**
- * What the threads of one job share: which segment is next, whose turn it is to write
- * in order, how much is done, and whether to stop. Bulk bytes are not shared.
+ * What the threads of one job share: which segment is next, whose turn it is to write,
+ * how much is done, and whether to stop. Bulk bytes are not shared.
  */
 
 const slots = { next: 0, writeTurn: 1, done: 2, stop: 3 } as const;
+
+/** Locks for writing, one for each of so many groups of files. */
+const locks = 8;
+const firstLock = Object.keys(slots).length;
 
 /** Below every turn, also after the threads that still write have passed theirs. */
 const nobody = -(2n ** 62n);
@@ -11,7 +15,7 @@ const nobody = -(2n ** 62n);
 export type ControlBuffer = SharedArrayBuffer;
 
 export const createControl = (): ControlBuffer =>
-  new SharedArrayBuffer(Object.keys(slots).length * BigInt64Array.BYTES_PER_ELEMENT);
+  new SharedArrayBuffer((firstLock + locks) * BigInt64Array.BYTES_PER_ELEMENT);
 
 export class Control {
   readonly #cells: BigInt64Array<SharedArrayBuffer>;
@@ -40,6 +44,23 @@ export class Control {
   passWriteTurn(): void {
     Atomics.add(this.#cells, slots.writeTurn, 1n);
     Atomics.notify(this.#cells, slots.writeTurn);
+  }
+
+  /**
+   * Lets one thread at a time write to a file. The kernel does so too, but lets the others
+   * spin: a core that waits here is free for another thread's cryptography.
+   */
+  writeAlone(file: number, write: () => void): void {
+    const lock = firstLock + (file % locks);
+    while (Atomics.compareExchange(this.#cells, lock, 0n, 1n) !== 0n) {
+      Atomics.wait(this.#cells, lock, 1n);
+    }
+    try {
+      write();
+    } finally {
+      Atomics.store(this.#cells, lock, 0n);
+      Atomics.notify(this.#cells, lock, 1);
+    }
   }
 
   /** Adds to the bytes done, for progress. */

@@ -86,15 +86,6 @@ export interface Fingerprint {
   readonly inode: string;
 }
 
-export function fingerprintOf(path: string, follow: boolean): Fingerprint {
-  const fd = openSync(path, constants.O_RDONLY | (follow ? 0 : (constants.O_NOFOLLOW ?? 0)));
-  try {
-    return descriptorFingerprint(fd);
-  } finally {
-    closeSync(fd);
-  }
-}
-
 export function descriptorFingerprint(fd: number): Fingerprint {
   return fingerprintFrom(fstatSync(fd, { bigint: true }));
 }
@@ -177,14 +168,20 @@ export class FileCache {
   }
 }
 
-/** Makes what a directory lists durable (POSIX; Windows cannot open a directory). */
-export function syncDirectory(path: string): void {
-  if (process.platform === 'win32') return;
+/** A directory whose listing can be made durable; none on Windows, which cannot open one. */
+export function openDirectory(path: string): { sync(): void; close(): void } | undefined {
+  if (process.platform === 'win32') return undefined;
   const fd = openSync(path, constants.O_RDONLY);
+  return { sync: () => fsyncSync(fd), close: () => closeSync(fd) };
+}
+
+/** Makes what a directory lists durable. */
+export function syncDirectory(path: string): void {
+  const directory = openDirectory(path);
   try {
-    fsyncSync(fd);
+    directory?.sync();
   } finally {
-    closeSync(fd);
+    directory?.close();
   }
 }
 

@@ -18,7 +18,7 @@ import {
 } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { asStrongroomError, StrongroomError } from '../errors.ts';
-import { exists, syncDirectory } from './files.ts';
+import { exists, openDirectory, syncDirectory } from './files.ts';
 
 export interface Output {
   /** Where to write. */
@@ -30,7 +30,7 @@ export interface Output {
 }
 
 const temporaryName = (name: string): string =>
-  `.${name.slice(0, 200)}.${randomBytes(6).toString('hex')}.partial`;
+  `.${name.slice(0, 60)}.${randomBytes(6).toString('hex')}.partial`;
 
 const alreadyThere = (path: string): StrongroomError =>
   new StrongroomError('OUTPUT_EXISTS', `${path}: exists already`, { file: path });
@@ -59,9 +59,15 @@ export function createFile(path: string, mode = 0o666): Output {
       } finally {
         closeSync(fd);
       }
-      publish(temporary, path);
-      pending = false;
-      syncDirectory(directory);
+      // Opened before, since a directory that cannot be made durable must fail before the name.
+      const synced = openDirectory(directory);
+      try {
+        publish(temporary, path);
+        pending = false;
+        synced?.sync();
+      } finally {
+        synced?.close();
+      }
     },
     discard() {
       if (pending) rmSync(temporary, { force: true });

@@ -25,7 +25,7 @@ const chunkBytes = 2 ** 20;
 
 /**
  * Gives the bytes of `file` to `write`, in order and each verified before; the chunks are
- * valid during the call. Only the segments that hold the file are read.
+ * the caller's to keep and to wipe. Only the segments that hold the file are read.
  * @throws StrongroomError NO_SUCH_ENTRY, and as `list`.
  */
 export function cat(
@@ -46,15 +46,14 @@ export function cat(
       const { payload, tree } = archive.trailer;
       const segments = await SegmentReader.open(source, payload, tree);
       const reader = new PlaintextReader(payload, segments, archive.floe, 1);
-      const chunk = new Uint8Array(Math.min(chunkBytes, entry.size));
       try {
-        for (let at = 0; at < entry.size; at += chunk.length) {
-          const part = chunk.subarray(0, Math.min(chunk.length, entry.size - at));
-          await reader.readAt(part, entry.offset + at);
-          await write(part);
+        for (let at = 0; at < entry.size; at += chunkBytes) {
+          // The caller's to keep: what a stream has queued must not change under it.
+          const chunk = new Uint8Array(Math.min(chunkBytes, entry.size - at));
+          await reader.readAt(chunk, entry.offset + at);
+          await write(chunk);
         }
       } finally {
-        chunk.fill(0);
         reader.close();
       }
     } finally {

@@ -1,12 +1,11 @@
 /** Every command of the custody guide's chapter on the registry, in its order. */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { scratch, shell, strongroom } from './helpers.ts';
 
 const cwd = scratch();
-const guide =
-  ['docs/custody.md', 'docs/custody.registry.md'].find((path) => existsSync(path)) ?? '';
+const guide = 'docs/custody.registry.md';
 const [, chapter = ''] =
   /(?:^|\n)## Keys with a life[^\n]*\n([\s\S]*?)(?=\n## |$)/.exec(readFileSync(guide, 'utf8')) ??
   [];

@@ -3,7 +3,7 @@ import { appendFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { fingerprintOf } from '#strongroom/engine/files.js';
+import { fingerprintFrom } from '#strongroom/engine/files.js';
 import { type Pieces, PiecesReader } from '#strongroom/engine/pieces.js';
 import { noise, outcome, sharedWorkspace } from '../support/archive.ts';
 
@@ -26,7 +26,7 @@ function pieces(lengths: readonly { literal: number; file: number }[]) {
     const content = noise(file, 2 * i + 1);
     writeFileSync(path, content);
     utimesSync(path, wholeTime, wholeTime);
-    files.push({ path, at, fingerprint: fingerprintOf(path, false) });
+    files.push({ path, at, fingerprint: fingerprintFrom(statSync(path, { bigint: true })) });
     at += file;
     parts.push(bytes, content);
   });

@@ -74,28 +74,25 @@ def read_core(source: Source) -> Core:
 
 def keyring_shape(core: Core) -> Shape:
     """Gives `signatures`, `signed`, and `raw`: what was signed, before it was decoded."""
-    stanza = record(
-        {'enc': base64_of(core.suite.enc_bytes), 'sealed': base64_of(48)}, {'key': hexadecimal(32)}
-    )
+    enc = base64_of(core.suite.kem.enc_bytes)
+    stanza = record({'key': hexadecimal(32)}, enc=enc, sealed=base64_of(48))
     signed = record(
-        {
-            'archive': hexadecimal(32),
-            'commit': base64_of(48),
-            'core': base64_of(48),
-            'created': time,
-            'epoch': integer(1),
-            'mac': base64_of(48),
-            'recipients': array(stanza, 0, 10000),
-            'type': literal('strongroom/keyring'),
-            'version': literal(1),
-        },
         {
             'previous': base64_of(48),
             'quorums': quorums_shape(core.suite),
             'reason': text(0, 1024),
         },
+        archive=hexadecimal(32),
+        commit=base64_of(48),
+        core=base64_of(48),
+        created=time,
+        epoch=integer(1),
+        mac=base64_of(48),
+        recipients=array(stanza, 0, 10000),
+        type=literal('strongroom/keyring'),
+        version=literal(1),
     )
-    document = record({'signatures': signatures(core.suite), 'signed': signed})
+    document = record(signatures=signatures(core.suite), signed=signed)
 
     def shape(value: Any) -> dict:
         ring = document(value)
@@ -166,11 +163,9 @@ def read_footer(source: Source, core: Core) -> Footer:
 
 def read_envelope(source: Source, core: Core, footer: Footer) -> dict:
     shape = record(
-        {
-            'payload': base64_of(),
-            'payloadType': literal('application/vnd.in-toto+json'),
-            'signatures': signatures(core.suite),
-        }
+        payload=base64_of(),
+        payloadType=literal('application/vnd.in-toto+json'),
+        signatures=signatures(core.suite),
     )
     return parse('SEAL', source.read(source.length - 64 - footer.seal, footer.seal), shape)
 
@@ -183,42 +178,30 @@ def claims(value: Any) -> dict:
 def read_statement(core: Core, payload: bytes) -> dict:
     """The predicate, with the content root as `root`."""
     digest = hexadecimal(core.suite.hash_bytes)
-    author = record({'keys': array(hexadecimal(32), 1, 2), 'name': text(1, 128, plain=True)})
-    count = len(core.suite.algorithms)
+    count, name = len(core.suite.algorithms), text(1, 128, plain=True)
     predecessor = record(
-        {
-            'archive': hexadecimal(32),
-            'author': record(
-                {
-                    'keys': array(hexadecimal(32), count, count),
-                    'name': text(1, 128, plain=True),
-                }
-            ),
-            'contentRoot': digest,
-            'time': time,
-        }
+        archive=hexadecimal(32),
+        author=record(keys=array(hexadecimal(32), count, count), name=name),
+        contentRoot=digest,
+        time=time,
     )
     predicate = record(
-        {
-            'archive': hexadecimal(32),
-            'author': author,
-            'commit': base64_of(48),
-            'core': base64_of(48),
-            'floe': base64_of(74),
-            'manifest': record({'digest': digest, 'length': integer()}),
-            'payload': record({'length': integer(), 'segments': integer(1, 2**40)}),
-            'suite': literal(core.suite.name),
-            'time': time,
-        },
         {'claims': claims, 'rekeyed': array(predecessor, 1, 256)},
+        archive=hexadecimal(32),
+        author=record(keys=array(hexadecimal(32), 1, 2), name=name),
+        commit=base64_of(48),
+        core=base64_of(48),
+        floe=base64_of(74),
+        manifest=record(digest=digest, length=integer()),
+        payload=record(length=integer(), segments=integer(1, 2**40)),
+        suite=literal(core.suite.name),
+        time=time,
     )
     shape = record(
-        {
-            '_type': literal('https://in-toto.io/Statement/v1'),
-            'subject': row(record({'digest': record({core.suite.subject: digest})})),
-            'predicateType': literal('urn:strongroom:seal:v1'),
-            'predicate': predicate,
-        }
+        _type=literal('https://in-toto.io/Statement/v1'),
+        subject=row(record(digest=record(**{core.suite.subject: digest}))),
+        predicateType=literal('urn:strongroom:seal:v1'),
+        predicate=predicate,
     )
     statement = parse('SEAL', payload, shape)
     root = statement['subject'][0]['digest'][core.suite.subject]
@@ -232,10 +215,8 @@ def read_tiles(source: Source, core: Core, footer: Footer, seal: dict) -> list[b
     """The leaf hashes, once the leaves join to the content root and every level to the next."""
     suite, size = core.suite, core.suite.hash_bytes
     data = source.read(footer.manifest_at + footer.manifest, footer.tiles)
-    tiles = [
-        [data[at * size : at * size + size] for at in level]
-        for level in levels(seal['payload']['segments'])
-    ]
+    hashes = [data[at : at + size] for at in range(0, len(data), size)]
+    tiles = [hashes[at.start : at.stop] for at in levels(seal['payload']['segments'])]
     good = join(suite, tiles[0]) == seal['root']
     require(good, 'TREE', 'the leaves do not give the content root')
     for below, above in zip(tiles, tiles[1:]):
@@ -249,8 +230,8 @@ def read_tiles(source: Source, core: Core, footer: Footer, seal: dict) -> list[b
 
 
 COMMON = {'mode': integer(0, 0o777), 'mtime': integer(0, 2**33), 'path': text()}
-FILE = record(COMMON | {'offset': integer(), 'size': integer(), 'type': literal('file')})
-DIRECTORY = record(COMMON | {'type': literal('directory')})
+FILE = record(**COMMON, offset=integer(), size=integer(), type=literal('file'))
+DIRECTORY = record(**COMMON, type=literal('directory'))
 
 
 def entry_shape(value: Any) -> dict:
@@ -259,12 +240,10 @@ def entry_shape(value: Any) -> dict:
 
 
 MANIFEST = record(
-    {
-        'entries': array(entry_shape, 0, 2**24),
-        'length': integer(),
-        'type': literal('strongroom/manifest'),
-        'version': literal(1),
-    }
+    entries=array(entry_shape, 0, 2**24),
+    length=integer(),
+    type=literal('strongroom/manifest'),
+    version=literal(1),
 )
 
 
@@ -273,8 +252,8 @@ def read_manifest(source: Source, core: Core, footer: Footer, seal: dict) -> byt
     most = 74 + 268435456 + 32 * (268435456 // core.segment_bytes)
     require(106 <= footer.manifest <= most, 'MANIFEST', 'bad length of the manifest')
     data = source.read(footer.manifest_at, footer.manifest)
-    good = core.suite.hash(data) == seal['manifest']['digest']
-    require(good, 'MANIFEST', 'the digest differs')
+    digest = seal['manifest']['digest']
+    require(core.suite.hash(data) == digest, 'MANIFEST', 'the digest differs')
     return data
 
 

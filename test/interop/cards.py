@@ -26,7 +26,7 @@ class Card:
 
     @property
     def kem_id(self) -> bytes:
-        return key_id(self.suite.kem_prefix, self.kem)
+        return key_id(self.suite.kem.prefix, self.kem)
 
     @property
     def sign_ids(self) -> list[bytes]:
@@ -47,34 +47,27 @@ class Card:
     def fingerprint(self) -> str:
         digest = sha384(b'strongroom/v1/card' + self.kem_id + b''.join(self.sign_ids))
         bits = int.from_bytes(digest) >> (384 - 125)
-        letters = [
-            '0123456789ABCDEFGHJKMNPQRSTVWXYZ'[bits >> shift & 31] for shift in range(120, -1, -5)
-        ]
-        return '-'.join(''.join(letters[at : at + 5]) for at in range(0, 25, 5))
+        alphabet = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
+        letters = ''.join(alphabet[bits >> shift & 31] for shift in range(120, -1, -5))
+        return '-'.join(letters[at : at + 5] for at in range(0, 25, 5))
 
 
 def signatures(suite: Suite) -> Shape:
     """One for each of the suite's algorithms, in order, of the right lengths."""
     return row(*(
-        record({'keyid': hexadecimal(32), 'sig': base64_of(algorithm.signature_bytes)})
+        record(keyid=hexadecimal(32), sig=base64_of(algorithm.signature_bytes))
         for algorithm in suite.algorithms
     ))  # fmt: skip
 
 
 def card_shape(value: Any) -> Card:
     """A shape: a card with its public keys [Public key validity] and its signatures checked."""
-    found = record({'signatures': array(lambda entry: entry), 'signed': SIGNED})(value)
+    found = record(signatures=array(lambda entry: entry), signed=SIGNED)(value)
     signed = found['signed']
     suite = signed['suite']
-    card = Card(
-        name=signed['name'],
-        suite=suite,
-        kem=signed['kem'],
-        sign=tuple(signed['sign']),
-        created=signed['created'],
-        expires=signed.get('expires'),
-    )
-    check(len(card.kem) == suite.kem_public_bytes, 'wrong length of the KEM key')
+    named = {name: signed[name] for name in ('name', 'suite', 'kem', 'created')}
+    card = Card(**named, sign=tuple(signed['sign']), expires=signed.get('expires'))
+    check(len(card.kem) == suite.kem.public_bytes, 'wrong length of the KEM key')
     check(suite.kem.valid(card.kem), 'invalid KEM public key')
     expected = [algorithm.public_bytes for algorithm in suite.algorithms]
     lengths = [len(key) for key in card.sign]
@@ -91,16 +84,14 @@ def card_shape(value: Any) -> Card:
 
 
 SIGNED = record(
-    {
-        'created': time,
-        'kem': base64_of(),
-        'name': text(1, 128, plain=True),
-        'sign': array(base64_of(), 0, 2),
-        'suite': suite_named,
-        'type': literal('strongroom/card'),
-        'version': literal(1),
-    },
     {'expires': time, 'imported': literal(True)},
+    created=time,
+    kem=base64_of(),
+    name=text(1, 128, plain=True),
+    sign=array(base64_of(), 0, 2),
+    suite=suite_named,
+    type=literal('strongroom/card'),
+    version=literal(1),
 )
 
 
@@ -126,13 +117,11 @@ class Trust:
     custodians: list[Card]
 
 
-ENTRY = record({'card': text(1), 'roles': array(literal('author', 'custodian', 'witness'), 1)})
+ROLE = literal('author', 'custodian', 'witness')
 POLICY = record(
-    {
-        'trust': array(ENTRY, 0, 1000),
-        'type': literal('strongroom/policy'),
-        'version': literal(1),
-    }
+    trust=array(record(card=text(1), roles=array(ROLE, 1)), 0, 1000),
+    type=literal('strongroom/policy'),
+    version=literal(1),
 )
 
 
@@ -171,13 +160,11 @@ def protection(value: Any) -> dict:
         check(isinstance(kind, str) and kind in ANCHORS, 'unknown anchor')
         return ANCHORS[kind](value)
     found = record(
-        {
-            'kdf': literal('argon2id'),
-            'memory': integer(1, 1048576),
-            'parallelism': integer(1, 16),
-            'passes': integer(1, 16),
-            'salt': base64_of(16),
-        }
+        kdf=literal('argon2id'),
+        memory=integer(1, 1048576),
+        parallelism=integer(1, 16),
+        passes=integer(1, 16),
+        salt=base64_of(16),
     )(value)
     check(found['memory'] >= 8 * found['parallelism'], 'too little memory for the parallelism')
     return found
@@ -197,25 +184,17 @@ def token_key(value: Any) -> bytes:
 
 
 ANCHORS = {
-    'pkcs11': record(
-        {'anchor': literal('pkcs11'), 'key': token_key, 'token': text(1, 32, plain=True)}
-    ),
+    'pkcs11': record(anchor=literal('pkcs11'), key=token_key, token=text(1, 32, plain=True)),
     'exec': record(
-        {
-            'anchor': literal('exec'),
-            'program': text(1, 255, plain=True),
-            'wrapped': wrapped_key,
-        }
+        anchor=literal('exec'), program=text(1, 255, plain=True), wrapped=wrapped_key
     ),
 }
 
 IDENTITY = record(
-    {
-        'card': card_shape,
-        'protection': protection,
-        'type': literal('strongroom/identity'),
-        'version': literal(1),
-    }
+    card=card_shape,
+    protection=protection,
+    type=literal('strongroom/identity'),
+    version=literal(1),
 )
 
 
@@ -245,7 +224,7 @@ def read_identity(path: str, passphrase: str | None) -> Identity:
     require('anchor' not in kept, 'ANCHOR', 'the key of the identity lives elsewhere')
     if kept['kdf'] == 'argon2id':
         secret = unlock(kept, passphrase, secret, lines[0])
-    suite, kem_bytes = card.suite, card.suite.seed_bytes
+    suite, kem_bytes = card.suite, card.suite.kem.seed_bytes
     # An imported card without signing keys has no signing seeds either
     length = kem_bytes + 32 * len(card.sign)
     require(len(secret) == length, 'IDENTITY', 'wrong length of the secret')

@@ -48,6 +48,10 @@ def modulus_check(public: bytes, rank: int) -> bool:
 class MlKem1024:
     """FIPS 203; the secret is the seed d || z."""
 
+    number = 0x0042
+    prefix = bytes.fromhex('30820632300b06096086480165030404030382062100')
+    public_bytes, enc_bytes, seed_bytes = 1568, 1568, 64
+
     @staticmethod
     def public(seed: bytes) -> bytes:
         return mlkem.MLKEM1024PrivateKey.from_seed_bytes(seed).public_key().public_bytes_raw()
@@ -63,6 +67,10 @@ class MlKem1024:
 
 class XWing:
     """draft-connolly-cfrg-xwing-kem: ML-KEM-768 and X25519 from one 32-byte seed."""
+
+    number = 0x647A
+    prefix = bytes.fromhex('308204d4300d060b2b0601040183e62d81c87a038204c100')
+    public_bytes, enc_bytes, seed_bytes = 1216, 1120, 32
 
     @staticmethod
     def expand(seed: bytes) -> tuple[mlkem.MLKEM768PrivateKey, x25519.X25519PrivateKey]:
@@ -99,22 +107,14 @@ class XWing:
 
 
 def ed25519_valid(public: bytes) -> bool:
-    """RFC 8032 section 5.1.3: the point decodes, and eight times it is not the neutral element."""
+    """RFC 8032 section 5.1.3: the point decodes, and its order is not small."""
     p = 2**255 - 19
-    d = -121665 * pow(121666, -1, p) % p
+    d = -121665 * pow(121666, -1, p)
     y = int.from_bytes(public, 'little') & (2**255 - 1)
-    if y >= p:
-        return False
-    square = (y * y - 1) * pow(d * y * y + 1, -1, p) % p
-    x = pow(square, (p + 3) // 8, p)
-    if x * x % p != square:
-        x = x * pow(2, (p - 1) // 4, p) % p
-    if x * x % p != square or (x == 0 and public[31] >> 7):
-        return False
-    for _ in range(3):
-        t = d * x * x * y * y % p
-        x, y = 2 * x * y * pow(1 + t, -1, p) % p, (y * y + x * x) * pow(1 - t, -1, p) % p
-    return (x, y) != (0, 1)
+    x_squared = (y * y - 1) * pow(d * y * y + 1, -1, p) % p
+    decodes = y < p and pow(x_squared, (p - 1) // 2, p) in (0, 1)
+    # Orders 1 and 2 have y of 1 and -1, order 4 has 0, and twice a point of order 8 has 0.
+    return decodes and y not in (0, 1, p - 1) and (y * y + x_squared) % p != 0
 
 
 @dataclass(frozen=True)
@@ -139,22 +139,22 @@ class SignatureAlgorithm:
 
 
 ML_DSA_65 = SignatureAlgorithm(
-    private=mldsa.MLDSA65PrivateKey,
-    public=mldsa.MLDSA65PublicKey,
+    mldsa.MLDSA65PrivateKey,
+    mldsa.MLDSA65PublicKey,
     prefix=bytes.fromhex('308207b2300b0609608648016503040312038207a100'),
     public_bytes=1952,
     signature_bytes=3309,
 )
 ML_DSA_87 = SignatureAlgorithm(
-    private=mldsa.MLDSA87PrivateKey,
-    public=mldsa.MLDSA87PublicKey,
+    mldsa.MLDSA87PrivateKey,
+    mldsa.MLDSA87PublicKey,
     prefix=bytes.fromhex('30820a32300b060960864801650304031303820a2100'),
     public_bytes=2592,
     signature_bytes=4627,
 )
 ED25519 = SignatureAlgorithm(
-    private=ed25519.Ed25519PrivateKey,
-    public=ed25519.Ed25519PublicKey,
+    ed25519.Ed25519PrivateKey,
+    ed25519.Ed25519PublicKey,
     prefix=bytes.fromhex('302a300506032b6570032100'),
     public_bytes=32,
     signature_bytes=64,
@@ -167,11 +167,6 @@ class Suite:
     number: int
     name: str
     kem: type
-    kem_id: int
-    kem_prefix: bytes
-    kem_public_bytes: int
-    enc_bytes: int
-    seed_bytes: int
     kdf_id: int
     algorithms: tuple[SignatureAlgorithm, ...]
     subject: str
@@ -184,11 +179,6 @@ SUITES = (
         number=1,
         name='hybrid',
         kem=XWing,
-        kem_id=0x647A,
-        kem_prefix=bytes.fromhex('308204d4300d060b2b0601040183e62d81c87a038204c100'),
-        kem_public_bytes=1216,
-        enc_bytes=1120,
-        seed_bytes=32,
         kdf_id=1,
         algorithms=(ML_DSA_65, ED25519),
         subject='strongroom-tree-blake3',
@@ -199,11 +189,6 @@ SUITES = (
         number=2,
         name='cnsa2',
         kem=MlKem1024,
-        kem_id=0x0042,
-        kem_prefix=bytes.fromhex('30820632300b06096086480165030404030382062100'),
-        kem_public_bytes=1568,
-        enc_bytes=1568,
-        seed_bytes=64,
         kdf_id=2,
         algorithms=(ML_DSA_87,),
         subject='strongroom-tree-sha384',
@@ -225,39 +210,28 @@ def key_id(prefix: bytes, public: bytes) -> bytes:
     return sha384(prefix + public)[:32]
 
 
-def hpke_key_schedule(
-    kem_id: int, kdf_id: int, aead_id: int, shared: bytes, info: bytes
-) -> tuple[bytes, bytes]:
-    """RFC 9180 section 5.1, base mode, 256-bit AEAD key: the key and the first nonce."""
-    name = {1: 'sha256', 2: 'sha384'}[kdf_id]
-    suite = b'HPKE-v1HPKE' + struct.pack('>HHH', kem_id, kdf_id, aead_id)
+def hpke_open(suite: Suite, seed: bytes, enc: bytes, info: bytes, sealed: bytes) -> bytes | None:
+    """RFC 9180 sections 5.1 and 6.1, base mode: the plaintext, or None when it does not decrypt."""
+    name = {1: 'sha256', 2: 'sha384'}[suite.kdf_id]
+    label = b'HPKE-v1HPKE' + struct.pack('>HHH', suite.kem.number, suite.kdf_id, 2)
 
-    def extract(salt: bytes, label: bytes, ikm: bytes) -> bytes:
-        return hkdf_extract(name, salt, suite + label + ikm)
+    def extract(salt: bytes, what: bytes, ikm: bytes) -> bytes:
+        return hkdf_extract(name, salt, label + what + ikm)
 
-    def expand(label: bytes, length: int) -> bytes:
-        labeled = struct.pack('>H', length) + suite + label + context
+    def expand(what: bytes, length: int) -> bytes:
+        labeled = struct.pack('>H', length) + label + what + context
         return hkdf_expand(name, secret, labeled, length)
 
     context = b'\0' + extract(b'', b'psk_id_hash', b'') + extract(b'', b'info_hash', info)
-    secret = extract(shared, b'secret', b'')
-    return expand(b'key', 32), expand(b'base_nonce', 12)
-
-
-def hpke_open(suite: Suite, seed: bytes, enc: bytes, info: bytes, sealed: bytes) -> bytes | None:
-    """The plaintext of a single-shot HPKE message, or None when it does not decrypt."""
     try:
-        shared = suite.kem.decapsulate(seed, enc)
-        key, nonce = hpke_key_schedule(suite.kem_id, suite.kdf_id, 2, shared, info)
-        return AESGCM(key).decrypt(nonce, sealed, b'')
+        secret = extract(suite.kem.decapsulate(seed, enc), b'secret', b'')
+        return AESGCM(expand(b'key', 32)).decrypt(expand(b'base_nonce', 12), sealed, b'')
     except (ValueError, InvalidTag):
         return None
 
 
 class Floe:
     """[Payload] A FLOE ciphertext (c2sp.org/FLOE): header first, then segment by segment."""
-
-    rotation_bits = 20
 
     def __init__(self, key: bytes, header: bytes, enc_seg_len: int, aad: bytes):
         expected = b'\0\0' + struct.pack('>II', enc_seg_len, 32)
@@ -276,7 +250,7 @@ class Floe:
         good = segment[:4] == struct.pack('>I', length)
         good = good and (final or len(segment) == self.enc_seg_len)
         require(good, 'SEGMENT', f'bad length field of segment {index}')
-        epoch = index >> self.rotation_bits << self.rotation_bits
+        epoch = index >> 20 << 20
         if epoch != self.epoch:
             key = self.kdf(self.message_key, b'DEK:' + struct.pack('>Q', epoch), 32)
             self.epoch, self.cipher = epoch, AESGCM(key)

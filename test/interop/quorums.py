@@ -4,11 +4,13 @@ import hmac
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from cards import Identity
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from cards import Identity
 from primitives import Suite, hkdf_expand, hkdf_extract, hpke_open, sha384
-from shapes import Shape, array, base64_of, check, hexadecimal, integer, record, require, text
+from shapes import (Shape, array, base64_of, check, hexadecimal, integer, record, refuse, require,
+    text)  # fmt: skip
 
 if TYPE_CHECKING:
     from archive import Core
@@ -17,25 +19,19 @@ if TYPE_CHECKING:
 def quorums_shape(suite: Suite) -> Shape:
     signers = len(suite.algorithms)
     share = record(
-        {
-            'commitment': base64_of(48),
-            'enc': base64_of(suite.enc_bytes),
-            'key': hexadecimal(32),
-            'name': text(1, 128, plain=True),
-            'sealed': base64_of(81),
-            'signers': array(hexadecimal(32), signers, signers),
-        }
+        commitment=base64_of(48),
+        enc=base64_of(suite.kem.enc_bytes),
+        key=hexadecimal(32),
+        name=text(1, 128, plain=True),
+        sealed=base64_of(81),
+        signers=array(hexadecimal(32), signers, signers),
     )
     group = record(
-        {
-            'name': text(1, 64, plain=True),
-            'shares': array(share, 1, 255),
-            'threshold': integer(1, 255),
-        }
+        name=text(1, 64, plain=True),
+        shares=array(share, 1, 255),
+        threshold=integer(1, 255),
     )
-    quorum = record(
-        {'groups': array(group, 1, 16), 'sealed': base64_of(48), 'split': hexadecimal(32)}
-    )
+    quorum = record(groups=array(group, 1, 16), sealed=base64_of(48), split=hexadecimal(32))
     several = array(quorum, 1, 16)
 
     def shape(value: Any) -> list[dict]:
@@ -133,5 +129,5 @@ def unlock(
         try:
             return AESGCM(key).decrypt(bytes(12), quorum['sealed'], aad)
         except InvalidTag:
-            require(False, 'SHARE', 'the shares do not give the key')
+            refuse('SHARE', 'the shares do not give the key')
     return None

@@ -132,7 +132,7 @@ def row(*items: Shape) -> Shape:
     return shape
 
 
-def record(members: dict[str, Shape], optional: dict[str, Shape] | None = None) -> Shape:
+def record(optional: dict[str, Shape] | None = None, /, **members: Shape) -> Shape:
     """An object with all of `members`, perhaps some of `optional`, and nothing else."""
     every = members | (optional or {})
 
@@ -156,12 +156,8 @@ def once(pairs: list[tuple[str, Any]]) -> dict:
 def parse(code: str, data: bytes, shape: Shape, any_layout: bool = False) -> Any:
     """One document, decoded by its shape; canonical unless it may have any layout."""
     try:
-        value = json.loads(
-            data.decode(),
-            parse_float=not_an_integer,
-            parse_constant=not_an_integer,
-            object_pairs_hook=once,
-        )
+        barred = {'parse_float': not_an_integer, 'parse_constant': not_an_integer}
+        value = json.loads(data.decode(), object_pairs_hook=once, **barred)
         # Also in any layout, for the values that are barred
         spelled = canonical(value)
         check(any_layout or spelled == data, 'not canonical')

@@ -147,9 +147,10 @@ def pax_size(header: Header, pax: dict[bytes, bytes]) -> int:
 def pax_mtime(header: Header, pax: dict[bytes, bytes]) -> int:
     if b'mtime' not in pax:
         return header.mtime
-    found = re.fullmatch(rb'([-+]?)0*([0-9]{1,16})(\.[0-9]+)?', pax[b'mtime'])
+    found = re.fullmatch(rb'([-+]?)0*([0-9]+)(\.[0-9]*)?', pax[b'mtime'])
     require(found, 'TAR', 'a pax mtime is malformed')
-    return 0 if found[1] == b'-' else int(found[2])
+    # The first 16 digits are enough to see that a time is beyond all bounds
+    return 0 if found[1] == b'-' else int(found[2][:16])
 
 
 def member_entry(header: Header, before: dict[bytes, bytes], at: int) -> dict | None:

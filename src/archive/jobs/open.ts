@@ -23,7 +23,7 @@ export async function openSegments(job: OpenJob, control: Control): Promise<void
   const { payload, extents, wanted } = job;
   const cipher = createSegmentCipher(job.floe);
   const plaintext = new Uint8Array(payload.segmentBytes);
-  const sink = extents === undefined ? inOrder(control) : intoFiles(extents, payload);
+  const sink = extents === undefined ? inOrder(control) : intoFiles(extents, payload, control);
   try {
     await using(openSource(job.source), (source) =>
       using(sink, async () => {

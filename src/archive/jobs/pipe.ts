@@ -57,7 +57,7 @@ export async function sealPipe(
   const sink =
     job.output === undefined
       ? inOrder(control)
-      : atOffsets(job.output, { ...job.payload, length: 0, segments: 0 });
+      : atOffsets(job.output, { ...job.payload, length: 0, segments: 0 }, control);
   try {
     await using(sink, () => {
       let filled = readPipe(standard.input, current);
@@ -113,6 +113,8 @@ export async function openPipe(
       const reader = new PipeSegments(segmentBytes, hash);
       for (let index = 0; !control.stopped; index++) {
         const { segment, final, leaf } = reader.next(index);
+        // The read may have waited until after the stage was removed.
+        if (control.stopped) return;
         const length = cipher.decrypt(segment, index, final, plaintext);
         leaves.add(index, leaf);
         follower.push(plaintext.subarray(0, length));

@@ -37,7 +37,7 @@ export async function rekeySegments(
   const leaves = new LeafReporter(report);
   try {
     await using(openSource(job.source), (source) =>
-      using(atOffsets(job.output, next.payload), async (sink) => {
+      using(atOffsets(job.output, next.payload, control), async (sink) => {
         const reader = await SegmentReader.open(source, payload, job.tree);
         for (;;) {
           const index = control.claim(payload.segments);

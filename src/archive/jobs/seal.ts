@@ -27,7 +27,7 @@ export async function sealSegments(
   const plaintext = new Uint8Array(payload.segmentBytes);
   const leaf = new LeafBuffer(payload.segmentBytes, treeHashes[payload.hash]);
   const leaves = new LeafReporter(report);
-  const sink = output === undefined ? inOrder(control) : atOffsets(output, payload);
+  const sink = output === undefined ? inOrder(control) : atOffsets(output, payload, control);
   try {
     await using(sink, () =>
       using(new PiecesReader(job.pieces), (reader) => {

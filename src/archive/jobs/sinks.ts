@@ -12,11 +12,11 @@ export interface SegmentSink {
 }
 
 /** Ciphertext segments, each at its place in the archive. */
-export function atOffsets(path: string, payload: Payload): SegmentSink {
+export function atOffsets(path: string, payload: Payload, control: Control): SegmentSink {
   const fd = openSync(path, 'r+');
   return {
     write(bytes, index) {
-      writeFully(fd, bytes, segmentOffset(payload, index));
+      control.writeAlone(0, () => writeFully(fd, bytes, segmentOffset(payload, index)));
       return true;
     },
     close: () => closeSync(fd),
@@ -46,7 +46,11 @@ export interface Extent {
 }
 
 /** Plaintext segments into the files that they hold parts of. */
-export function intoFiles(extents: readonly Extent[], payload: Payload): SegmentSink {
+export function intoFiles(
+  extents: readonly Extent[],
+  payload: Payload,
+  control: Control,
+): SegmentSink {
   // Several threads may write parts of one file, so each opens it without truncating.
   const flags = constants.O_WRONLY | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0);
   const open = (i: number) => {
@@ -64,7 +68,7 @@ export function intoFiles(extents: readonly Extent[], payload: Payload): Segment
         if (offset >= to) break;
         const start = Math.max(offset, from);
         const part = plaintext.subarray(start - from, Math.min(end(i), to) - from);
-        writeFully(cache.get(i), part, start - offset);
+        control.writeAlone(i, () => writeFully(cache.get(i), part, start - offset));
       }
       return true;
     },

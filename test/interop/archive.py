@@ -5,7 +5,7 @@ import os
 import struct
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from cards import read_small, signatures
 from paths import check_entries
@@ -141,8 +141,7 @@ def read_keyring(source: Source, core: Core, detached: str | None) -> dict:
 # --- [Footer, Seal] -----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Footer:
+class Footer(NamedTuple):
     manifest_at: int
     manifest: int
     tiles: int

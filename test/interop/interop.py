@@ -13,16 +13,16 @@ import shutil
 import struct
 import subprocess
 import sys
-import tarfile
 import tempfile
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import reader
 from paths import check_entries
 from shapes import Refusal
-from tars import STREAMS
+from tars import END, REFUSED, SEALED
 from tarstream import Plaintext, members
 
 RANDOM = random.Random(18)
@@ -36,9 +36,10 @@ FILES = [
     ('naïve ☃ 模型 😀.json', b'{}', 0o644, 1700000003),
     ('a' * 255, b'x' * 512, 0o640, 1700000004),
     ('weights/' + 'ü' * 127 + 'x', b'y' * 511, 0o700, 1700000005),
-    ('/'.join(['d' * 99] * 4) + '/f', b'z', 0o644, 1700000006),
+    ('/'.join(['d' * 99] * 9) + '/f', b'z', 0o644, 1700000006),
 ]
 PASSPHRASE = 'pa\u0308ssword ☃'  # not NFC
+UMASK = 0o027
 UTF8 = {**os.environ, 'LC_ALL': 'C.UTF-8'}
 
 passed, failed = 0, 0
@@ -100,7 +101,7 @@ def listing(root: Path, sealed: bool = False) -> dict[str, tuple]:
         state = path.lstat()
         mode = state.st_mode & 0o777
         if sealed:
-            mode = 0o755 if path.is_dir() or mode & 0o100 else 0o644
+            mode = (0o755 if path.is_dir() or mode & 0o100 else 0o644) & ~UMASK
         content = None if path.is_dir() else path.read_bytes()
         mtime = int(state.st_mtime) if sealed else state.st_mtime
         found[str(path.relative_to(root))] = (content, mode, mtime)
@@ -134,18 +135,6 @@ def check_opening(name: str, archive: Path, model: Path, *options: object) -> by
         expect(f'{name} the trees are the same', not wrong, wrong)
     tar = archive.with_suffix('.tar')
     return tar.read_bytes() if reads(f'{name} tar', 'tar', archive, tar, *options) else b''
-
-
-def check_tar(name: str, tar: Path, model: Path) -> None:
-    """Any tar reads the payload's plaintext."""
-    expected = listing(model).keys()
-    with tarfile.open(tar) as opened:
-        names = {found.name for found in opened if found.name != '.'}
-    expect(f'{name} tarfile lists the tar', names == expected, names ^ expected)
-    listed = run('tar', 'tf', tar)
-    expect(f'{name} tar lists the tar', listed.returncode == 0 and not listed.stderr, listed.stderr)
-    names = {line.removesuffix('/') for line in listed.stdout.decode().splitlines()}
-    expect(f'{name} tar lists every entry', names == expected, names ^ expected)
 
 
 def check_refusal(name: str, work: Path, data: bytes, code: str, *options: object) -> None:
@@ -206,26 +195,26 @@ def check_trust(name: str, command: list[str], work: Path, data: bytes, *options
     """Policies, to both readers."""
     policy = work / 'policy.json'
     cases = (
-        ('author', 'alice.card', None, '["author", "custodian"]'),
-        ('another author', 'eve.card', 'GRANT', '["author"]'),
-        ('a custodian alone', 'alice.card', 'UNTRUSTED', '["custodian"]'),
-        ('a witness', 'alice.card', 'GRANT', '["witness"]'),
-        ('a card elsewhere', '../alice.card', 'POLICY', '["author"]'),
-        ('an unknown role', 'alice.card', 'POLICY', '["owner"]'),
-        ('a member twice', 'alice.card', 'POLICY', '["author"], "roles": ["author"]'),
-        ('a card twice', 'alice.card', 'POLICY', '["author"]}, {"card": "alice.card", "roles": []'),
+        (None, 'alice.card', '["author", "custodian"]'),
+        ('GRANT', 'eve.card', '["author"]'),
+        ('GRANT', 'alice.card', '["witness"]'),
+        ('UNTRUSTED', 'alice.card', '["custodian"]'),
+        ('POLICY', '../alice.card', '["author"]'),
+        ('POLICY', 'alice.card', '["owner"]'),
+        ('POLICY', 'alice.card', '["author"], "roles": ["author"]'),
+        ('POLICY', 'alice.card', '["author"]}, {"card": "alice.card", "roles": ["witness"]'),
     )
-    for case, card, code, roles in cases:
+    for code, card, roles in cases:
         trust = f'[\n{{"card": "{card}", "roles": {roles}}}]'
         policy.write_text(f'{{"type": "strongroom/policy", "version": 1, "trust": {trust}}}')
         result = run(*command, 'verify', work / 'model.srm', '--trust', policy)
         good = (result.returncode == 0) == (code is None)
-        expect(f'{name} policy, {case}: the writer', good, result.stderr.decode())
+        expect(f'{name} policy, {trust}: the writer', good, result.stderr.decode())
         if code:
             words = (code, '--trust', policy, *options)
-            check_refusal(f'{name} policy, {case}', work, data, *words)
+            check_refusal(f'{name} policy, {trust}', work, data, *words)
         else:
-            reads(f'{name} policy, {case}', 'verify', work / 'model.srm', '--trust', policy)
+            reads(f'{name} policy, {trust}', 'verify', work / 'model.srm', '--trust', policy)
 
 
 def check_suite(command: list[str], suite: str, other: str, work: Path, model: Path) -> None:
@@ -249,7 +238,10 @@ def check_suite(command: list[str], suite: str, other: str, work: Path, model: P
         return
     reads(f'{suite} verify', 'verify', archive, *signer)
     tar = check_opening(f'{suite} passphrase', archive, model, *carol)
-    check_tar(suite, archive.with_suffix('.tar'), model)
+    listed = run('tar', 'tf', archive.with_suffix('.tar'))
+    names = {line.removesuffix('/') for line in listed.stdout.decode().splitlines()}
+    good = names == listing(model).keys() and not listed.stderr
+    expect(f'{suite} any tar lists the tar', good, listed.stderr)
     result = run(*command, 'open', archive, '--stdout', *bob)
     expect(f'{suite} the writer gives the same tar', result.stdout == tar, result.stderr.decode())
 
@@ -271,7 +263,8 @@ def check_suite(command: list[str], suite: str, other: str, work: Path, model: P
     data, eve = archive.read_bytes(), ('--identity', work / 'eve', *signer)
     check_damage(suite, work, data, *bob)
     check_keyring(suite, command, work, data, *bob)
-    check_trust(suite, command, work, data, *bob[:2])
+    if suite == 'hybrid':
+        check_trust(suite, command, work, data, *bob[:2])
     check_refusal(f'{suite} a stranger', work, data, 'NO_KEY', *eve)
     check_refusal(f'{suite} a stranger to hidden', work, hidden.read_bytes(), 'NO_KEY', *eve)
     strange = (*bob[:2], '--signer', work / 'eve.card')
@@ -283,20 +276,27 @@ def check_suite(command: list[str], suite: str, other: str, work: Path, model: P
 def check_streams(command: list[str], work: Path) -> None:
     """The writer seals a tar as it comes exactly when the reader would take it."""
     made('keygen', *command, 'keygen', '--name', 'ada', '--plain', '-o', work / 'ada')
-    keys = ('-r', work / 'ada.card', '--sign', work / 'ada')
-    for name, stream in STREAMS.items():
-        out = work / 'out.srm'
-        result = run(*command, 'seal', '-', '-o', out, *keys, stdin=stream)
-        good = result.returncode == (0 if name.startswith('ok') else 3)
-        expect(f'tar, {name}: the writer', good, f'{result.returncode} {result.stderr.decode()}')
-        out.unlink(missing_ok=True)
+    keys = ('-r', work / 'ada.card', '--sign', work / 'ada', '--threads', '1')
+    streams = {**SEALED, **REFUSED}
+
+    def seal(name: str) -> subprocess.CompletedProcess:
+        out = work / f'{list(streams).index(name)}.srm'
+        return run(*command, 'seal', '-', '-o', out, *keys, stdin=streams[name] + END)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        results = list(pool.map(seal, streams))
+    for (name, stream), result in zip(streams.items(), results):
+        status = 0 if name in SEALED else 3
+        detail = f'{result.returncode} {result.stderr.decode()}'
+        expect(f'the writer, a tar with {name}', result.returncode == status, detail)
+        stream += END
         try:
             found = list(members(Plaintext(iter([stream]))))
             check_entries(found, len(stream))
             refused = any(entry['mtime'] > 2**33 for entry in found)
         except Refusal:
             refused = True
-        expect(f'tar, {name}: the reader', refused != name.startswith('ok'))
+        expect(f'the reader, a tar with {name}', refused == (name in REFUSED))
 
 
 def check_quorum(command: list[str], suite: str, work: Path, model: Path) -> None:
@@ -358,6 +358,7 @@ def check_access(command: list[str], suite: str, work: Path, model: Path) -> Non
 
 
 def main(command: list[str]) -> int:
+    os.umask(UMASK)
     with tempfile.TemporaryDirectory() as scratch:
         # What the command remembers of archives is not the user's
         UTF8['STRONGROOM_STATE_DIR'] = str(Path(scratch, 'state'))

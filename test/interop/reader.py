@@ -77,11 +77,8 @@ def check_grant(core: Core, ring: dict, trust: Trust) -> None:
     """Step 6: that author signed the ring, or a trusted custodian."""
     custodians = [card for card in trust.custodians if card.suite is core.suite]
     message = pae('application/vnd.strongroom.keyring.v1+json', canonical(ring['raw']))
-    signers = [
-        card
-        for card in authors(core, trust) + custodians
-        if card.signed(ring['signatures'], message)
-    ]
+    cards = authors(core, trust) + custodians
+    signers = [card for card in cards if card.signed(ring['signatures'], message)]
     require(signers, 'GRANT', 'nobody trusted signed the key ring')
     good = any(card.valid_at(ring['signed']['created']) for card in signers)
     require(good, 'EXPIRED', 'the ring was signed outside the validity of the card')
@@ -97,19 +94,20 @@ def read_seal(source: Source, core: Core, ring: dict, footer: Footer, trust: Tru
     require(good, 'SIGNATURE', 'the author did not sign this seal')
 
     seal = archive.read_statement(core, envelope['payload'])
-    require(seal['archive'] == core.archive, 'SEAL', 'seal of another archive')
-    require(seal['core'] == core.hash, 'SEAL', 'seal of another core')
-    require(seal['commit'] == ring['signed']['commit'], 'SEAL', 'commit of the key ring differs')
-    require(seal['author']['keys'] == core.author, 'SEAL', 'author of the core differs')
     length, segments = seal['payload']['length'], seal['payload']['segments']
-    require(segments == max(1, -(-length // core.segment_bytes)), 'SEAL', 'bad segment count')
-    payload = 74 + length + 32 * segments
-    good = footer.manifest_at == core.payload_at + payload
-    require(good, 'SEAL', 'payload length differs')
-    good = footer.manifest == seal['manifest']['length']
-    require(good, 'SEAL', 'manifest length differs')
     tiles = sum(len(level) for level in levels(segments)) * core.suite.hash_bytes
-    require(footer.tiles == tiles, 'SEAL', 'the tiles do not fit the segment count')
+    rows = (
+        ('archive', seal['archive'], core.archive),
+        ('core', seal['core'], core.hash),
+        ('commit', seal['commit'], ring['signed']['commit']),
+        ('author', seal['author']['keys'], core.author),
+        ('number of segments', segments, max(1, -(-length // core.segment_bytes))),
+        ('payload length', core.payload_at + 74 + length + 32 * segments, footer.manifest_at),
+        ('manifest length', seal['manifest']['length'], footer.manifest),
+        ('tiles length', tiles, footer.tiles),
+    )
+    for name, said, found in rows:
+        require(said == found, 'SEAL', f'another {name}')
     valid = [card for card in cards if card.valid_at(seal['time'])]
     require(valid, 'EXPIRED', 'sealed outside the validity of the card')
     return seal | {'author': valid[0].name}

@@ -110,7 +110,8 @@ def time(value: Any) -> str:
     """RFC 3339 in UTC with whole seconds. The strings sort as the times do."""
     pattern = '[0-9]{4}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}Z'
     check(type(value) is str and re.fullmatch(pattern, value), 'not a time')
-    datetime.strptime(value, '%Y-%m-%dT%H:%M:%SZ')
+    # Python has no year 0, which is a leap year as 2000 is
+    datetime.strptime(value.replace('0000-', '2000-'), '%Y-%m-%dT%H:%M:%SZ')
     return value
 
 

@@ -1,6 +1,7 @@
 /** The core: the 4096 bytes at the front that never change (docs/format.md, "Core"). */
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { concat, equal, fromHex, hex, isZero, viewOf } from '../bytes.ts';
+import { sha384 } from '../crypto/hash.ts';
 import { type Suite, suiteById } from '../crypto/suites.ts';
 import { StrongroomError } from '../errors.ts';
 
@@ -118,7 +119,7 @@ export function decodeCore(bytes: Uint8Array, name: string): Core {
       const start = field.authors + i * keyIdBytes;
       return hex(copy.subarray(start, start + keyIdBytes));
     }),
-    hash: new Uint8Array(createHash('sha384').update(copy).digest()),
+    hash: sha384(copy),
     bytes: copy,
   };
 }

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { base64, equal, fromBase64, fromHex, hex } from '../bytes.ts';
 import { floeHeaderBytes } from '../crypto/floe.ts';
+import { maxSegments } from '../crypto/segment.ts';
 import { type SuiteName, suites } from '../crypto/suites.ts';
 import { StrongroomError } from '../errors.ts';
 import { decodeJson, encodeJson, isPlainJson } from '../json.ts';
@@ -41,8 +42,6 @@ function isPlain(value: unknown): boolean {
 /** Whether `claims` can be sealed; their length is another matter. */
 export const areClaims = (claims: unknown): boolean =>
   isPlainJson(claims) && claimsSchema.safeParse(claims).success;
-
-const maxSegments = 2 ** 40;
 
 const authorSchema = z.strictObject({ keys: z.array(schemas.keyId), name: z.string().max(128) });
 

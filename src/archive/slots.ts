@@ -1,6 +1,6 @@
 /** The two key-ring slots and how one is replaced safely (docs/format.md, "Key ring"). */
-import { createHash } from 'node:crypto';
 import { concat, equal, isZero, readU64, u64, utf8 } from '../bytes.ts';
+import { sha384 } from '../crypto/hash.ts';
 import { StrongroomError } from '../errors.ts';
 
 export const slotHeadBytes = 64;
@@ -8,13 +8,10 @@ export const slotHeadBytes = 64;
 const inUse = utf8('SRMRING\n');
 const beingWritten = utf8('SRMDRAFT');
 
-const digest = (document: Uint8Array): Uint8Array =>
-  new Uint8Array(createHash('sha384').update(document).digest());
-
 /** A slot that holds `document`, zero to its end. */
 export function encodeSlot(document: Uint8Array, slotBytes: number): Uint8Array {
   const bytes = new Uint8Array(slotBytes);
-  bytes.set(concat(inUse, u64(document.length), digest(document), document));
+  bytes.set(concat(inUse, u64(document.length), sha384(document), document));
   return bytes;
 }
 
@@ -43,7 +40,7 @@ export function decodeSlot(
     throw invalid('states a length that does not fit');
   }
   const document = bytes.subarray(slotHeadBytes, slotHeadBytes + length);
-  if (!equal(digest(document), bytes.subarray(16, slotHeadBytes))) throw invalid('is altered');
+  if (!equal(sha384(document), bytes.subarray(16, slotHeadBytes))) throw invalid('is altered');
   if (!isZero(bytes.subarray(slotHeadBytes + length))) throw invalid('is not zero to its end');
   return document;
 }

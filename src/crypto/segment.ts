@@ -13,7 +13,8 @@ import { hkdfExpand } from './kdf.ts';
 /** By how much a segment is longer than its plaintext. */
 export const segmentOverhead = 32;
 
-const maxSegments = 2 ** 40;
+/** Segments that one message may have. */
+export const maxSegments = 2 ** 40;
 
 const lengthBytes = 4;
 const ivBytes = 12;

@@ -29,6 +29,9 @@ export const shell = (script: string, settings: Settings) =>
 export const strongroom = (args: readonly string[], settings: Settings) =>
   start(process.execPath, [bin, ...args], settings);
 
+/** A terminal that knows colour, whatever the one is that runs the tests. */
+const terminal = { TERM: 'xterm', CI: undefined, NO_COLOR: undefined, FORCE_COLOR: undefined };
+
 function start(
   program: string,
   args: readonly string[],
@@ -36,7 +39,7 @@ function start(
 ): Promise<Outcome> {
   return new Promise((done, fail) => {
     const state = { STRONGROOM_STATE_DIR: join(cwd, '.state') };
-    const own = { node: process.execPath, strongroom: bin, ...state, ...env };
+    const own = { ...terminal, node: process.execPath, strongroom: bin, ...state, ...env };
     const child = spawn(program, args, { cwd, env: { ...process.env, ...own } });
     const out: Buffer[] = [];
     const err: Buffer[] = [];

@@ -213,16 +213,20 @@ it(`seals ${slow ? 100_000 : 20_000} small files`, async () => {
   expect(parts).toEqual([`${count - 1}`]);
 });
 
-it.runIf(slow)('seals and opens 5 GiB', async () => {
-  const root = workspace();
-  const source = join(root, 'model');
-  writeFileSync(source, 'begin');
-  truncateSync(source, 5 * 2 ** 30);
-  const output = join(root, 'archive');
-  await seal(source, { ...sealing, segmentBytes: 2 ** 20, output });
-  await open(output, { ...access, output: join(root, 'out') });
-  execFileSync('cmp', [source, join(root, 'out/model')]);
-});
+it.runIf(slow)(
+  'seals and opens 5 GiB',
+  async () => {
+    const root = workspace();
+    const source = join(root, 'model');
+    writeFileSync(source, 'begin');
+    truncateSync(source, 5 * 2 ** 30);
+    const output = join(root, 'archive');
+    await seal(source, { ...sealing, segmentBytes: 2 ** 20, output });
+    await open(output, { ...access, output: join(root, 'out') });
+    execFileSync('cmp', [source, join(root, 'out/model')]);
+  },
+  900_000,
+);
 
 describe('symbolic links', () => {
   /** As in a cache of Hugging Face: names that point to blobs. */

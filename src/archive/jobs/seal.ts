@@ -1,5 +1,5 @@
 /** Seals a planned stream: every thread builds, encrypts, hashes and writes whole segments. */
-import { createSegmentCipher, type FloeState } from '../../crypto/floe.ts';
+import { createThreadCipher, type FloeState } from '../../crypto/floe.ts';
 import { treeHashes } from '../../crypto/hash.ts';
 import type { Control } from '../../engine/control.ts';
 import { using } from '../../engine/files.ts';
@@ -23,7 +23,7 @@ export async function sealSegments(
   report: (leaves: LeafReport) => void,
 ): Promise<void> {
   const { payload, output } = job;
-  const cipher = createSegmentCipher(job.floe);
+  const cipher = createThreadCipher(job.floe);
   const plaintext = new Uint8Array(payload.segmentBytes);
   const leaf = new LeafBuffer(payload.segmentBytes, treeHashes[payload.hash]);
   const leaves = new LeafReporter(report);

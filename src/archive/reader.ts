@@ -15,8 +15,9 @@ import { assertMayProcess } from '../keys/enforce.ts';
 import type { Trust } from '../keys/policy.ts';
 import { readAtMost, withFile } from '../keys/read.ts';
 import { type Core, coreBytes, decodeCore, payloadOffset, slotOffsets } from './core.ts';
+import { assertNothingFollows } from './ending.ts';
 import type { ArchiveKeys } from './filekey.ts';
-import { decodeFooter, type Footer, tailBytes } from './footer.ts';
+import { decodeFooter, type Footer, hasFooter, tailBytes } from './footer.ts';
 import {
   chooseKeyring,
   decodeKeyring,
@@ -107,6 +108,7 @@ export async function readTrailer(source: Source, core: Core): Promise<Trailer> 
   const { name, size } = source;
   const length = Math.min(size, tailBytes);
   const tail = await readExactly(source, size - length, length);
+  if (!hasFooter(tail)) await assertNothingFollows(source, core);
   const footer = decodeFooter(tail, core, size, name);
   if (footer.sealBytes > maxSealBytes) {
     throw new StrongroomError('FOOTER_INVALID', `${name}: states a seal that is too long`, {

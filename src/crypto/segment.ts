@@ -37,7 +37,9 @@ const canGiveBack = 'transfer' in ArrayBuffer.prototype;
 const chunkBytes = (canGiveBack ? 256 : 48) * 1024;
 
 /** Frees the memory of an update's output without waiting for the garbage collector. */
-function giveBack({ buffer }: Uint8Array): void {
+function giveBack({ buffer, byteLength }: Uint8Array): void {
+  // A pool's memory is not ours to free: other bytes lie in it.
+  expect(buffer.byteLength === byteLength, 'an update gave a part of a buffer');
   if (canGiveBack) (buffer as ArrayBuffer & { transfer(length: number): ArrayBuffer }).transfer(0);
 }
 

@@ -256,6 +256,22 @@ describe('symbolic links', () => {
     });
   });
 
+  it('that make more paths than anybody could seal are refused', async () => {
+    const root = workspace();
+    const levels = 60;
+    for (let i = 0; i < levels; i++) {
+      mkdirSync(join(root, 'chain', `${i}`), { recursive: true });
+      for (const name of ['a', 'b']) symlinkSync(`../${i + 1}`, join(root, 'chain', `${i}`, name));
+    }
+    writeFiles(join(root, `chain/${levels}`), { file: 'x' });
+    const output = join(root, 'archive');
+    const sealed = seal(join(root, 'chain/0'), { ...sealing, output, followSymlinks: true });
+    await expect(sealed).rejects.toMatchObject({
+      code: 'SYMLINK',
+      message: expect.stringMatching(/links repeat too much$/),
+    });
+  });
+
   it.each([
     ['to the root', '.', 'SYMLINK'],
     ['to a directory above', '../..', 'SYMLINK'],

@@ -1,7 +1,7 @@
 /** Extraction: files and directories from a verified manifest, staged until all of it holds. */
 import { chmodSync, closeSync, mkdirSync, openSync, utimesSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { type Entry, extractedMode, type FileEntry } from '../archive/entry.ts';
+import { directoryMode, type Entry, extractedMode, type FileEntry } from '../archive/entry.ts';
 import type { Extent } from '../archive/jobs/sinks.ts';
 import { parents } from '../archive/select.ts';
 import { syncDirectory } from '../engine/files.ts';
@@ -11,7 +11,7 @@ export function prepareTree(root: string, entries: readonly Entry[]): Extent[] {
   const made = new Set<string>();
   const ensure = (path: string) => {
     if (made.has(path)) return;
-    mkdirSync(join(root, path), { recursive: true });
+    mkdirSync(join(root, path), { recursive: true, mode: directoryMode });
     made.add(path);
     for (const parent of parents(path)) made.add(parent);
   };
@@ -59,5 +59,5 @@ export function finishTree(root: string, entries: readonly Entry[]): void {
   for (const entry of [...entries].reverse()) {
     if (entry.type === 'directory') utimesSync(join(root, entry.path), entry.mtime, entry.mtime);
   }
-  chmodSync(root, 0o777 & ~process.umask());
+  chmodSync(root, directoryMode & ~process.umask());
 }

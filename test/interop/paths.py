@@ -36,8 +36,10 @@ def check_entries(entries: list[dict], length: int) -> None:
         check_path(path)
         require(path not in kinds, 'PATH', f'twice: {ascii(path)}')
         kinds[path] = entry['type']
-        while '/' in path and path not in needed:
+        while '/' in path:
             path = path.rpartition('/')[0]
+            if path in needed:
+                break
             needed[path] = 'directory'
         if entry['type'] == 'file':
             require(entry['offset'] >= end, 'MANIFEST', 'extents overlap or are out of order')

@@ -125,10 +125,12 @@ class SignatureAlgorithm:
     public_bytes: int
     signature_bytes: int
     valid: Callable[[bytes], bool] = lambda public: True
+    nonce_bytes: int = 0
 
     def verify(self, public: bytes, signature: bytes, message: bytes) -> bool:
-        """OpenSSL verifies Ed25519 without the cofactor, but takes keys that are not valid."""
-        if not self.valid(public):
+        """OpenSSL verifies Ed25519 without the cofactor, but takes keys, and some versions R, of
+        small order."""
+        if not self.valid(public) or not self.valid(signature[: self.nonce_bytes]):
             return False
         try:
             self.public.from_public_bytes(public).verify(signature, message)
@@ -162,6 +164,7 @@ ED25519 = SignatureAlgorithm(
     public_bytes=32,
     signature_bytes=64,
     valid=ed25519_valid,
+    nonce_bytes=32,
 )
 
 

@@ -98,6 +98,7 @@ def name(high: int = 128) -> Shape:
 
     def shape(value: Any) -> str:
         found = plain(value)
+        found.encode()  # a UnicodeEncodeError, which is a ValueError, for half a surrogate pair
         unseen = any(rule.search(found) for rule in (NONCHARACTER, IGNORABLE, UNSEEN))
         check(not unseen, 'a name that does not look like what it is')
         return found

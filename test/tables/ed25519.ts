@@ -86,7 +86,7 @@ export function edgeSignatures(): EdgeSignature[] {
     sign('A of mixed order, its component cancelled', true, r, mixedKey, {
       message: messageFor(r, mixedKey, true),
     }),
-    sign('R the identity', true, identity, a, { nonceScalar: 0n }),
+    sign('R the identity', false, identity, a, { nonceScalar: 0n }),
     sign('R the identity, spelled otherwise', false, respelled(Point.ZERO), a, {
       nonceScalar: 0n,
     }),

@@ -155,7 +155,8 @@ export function parseKeyring(bytes: Uint8Array, name: string): KeyringDocument {
 
 /**
  * Parses a key ring and holds it against the core.
- * @throws StrongroomError KEYRING_INVALID, KEYRING_MISMATCH.
+ * @throws StrongroomError KEYRING_INVALID, KEYRING_MISMATCH, KEYRING_UNTRUSTED for signatures of
+ *   another number or length than the suite's.
  */
 export function decodeKeyring(bytes: Uint8Array, core: Core, name: string): Keyring {
   const invalid = (what: string) =>
@@ -172,7 +173,8 @@ export function decodeKeyring(bytes: Uint8Array, core: Core, name: string): Keyr
     );
   }
   if (!areSignaturesOf(core.suite, parsed.signatures)) {
-    throw invalid('the key ring does not have the signatures of its suite');
+    const message = `${name}: the key ring does not have the signatures of its suite`;
+    throw new StrongroomError('KEYRING_UNTRUSTED', message, { file: name });
   }
   if ((signed.epoch === 1) !== (signed.previous === undefined)) {
     throw invalid('the key ring names a previous one exactly when it is not the first');

@@ -75,7 +75,7 @@ describe('signatures of a slot', () => {
     ['not base64', [first, { ...second, sig: `${second?.sig.slice(0, -4)}____` }]],
   ])('%s: refused also in the slot that loses', async (_, signatures) => {
     const loser = slot({ ...ring.document, signatures });
-    expect(await outcome(() => chooseKeyring([loser, later], core, 'a'))).toBe('KEYRING_INVALID');
+    expect(await outcome(() => chooseKeyring([loser, later], core, 'a'))).toBe('KEYRING_UNTRUSTED');
   });
 
   it('of strangers and wrong: not looked at in the slot that loses', () => {
@@ -92,7 +92,7 @@ describe('signatures of a slot', () => {
     const act = () => trustKeyring({ ...ring, document } as Keyring, core, trust, 'a');
     expect(await outcome(act)).toBe('KEYRING_UNTRUSTED');
     expect(await outcome(() => decodeKeyring(encodeJson(document), core, 'a'))).toBe(
-      'KEYRING_INVALID',
+      'KEYRING_UNTRUSTED',
     );
   });
 });

@@ -32,7 +32,7 @@ import { assertSealable, type Card } from '../keys/card.ts';
 import { assertMayProtect } from '../keys/enforce.ts';
 import type { Identity } from '../keys/identity.ts';
 import type { Trust } from '../keys/policy.ts';
-import { timeOf } from '../keys/signed.ts';
+import { timeOf } from '../time.ts';
 import { writeOutput } from './standard.ts';
 
 export interface SealOptions extends RunOptions {

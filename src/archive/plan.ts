@@ -43,7 +43,7 @@ export interface PlanOptions {
  */
 export async function planSource(path: string, options: PlanOptions): Promise<Plan> {
   const stat = statOf(path, true);
-  if (stat.isDirectory()) return planTree(collect(path, options));
+  if (stat.isDirectory()) return planTree(findFiles(path, options));
   if (!stat.isFile()) {
     throw new StrongroomError('SOURCE_UNSUPPORTED', `${path}: neither a file nor a directory`, {
       file: path,
@@ -55,7 +55,7 @@ export async function planSource(path: string, options: PlanOptions): Promise<Pl
   return planTree([found(real, basename(resolve(path)), stat)]);
 }
 
-interface Found extends PlannedFile {
+export interface Found extends PlannedFile {
   readonly source: string;
   readonly fingerprint: Fingerprint;
 }
@@ -78,8 +78,11 @@ function statOf(path: string, follow: boolean): BigIntStats {
   }
 }
 
-/** Everything below a directory, parents before children, in the order of UTF-8 bytes. */
-function collect(root: string, { followSymlinks }: PlanOptions): Found[] {
+/**
+ * Everything below a directory, parents before children, in the order of UTF-8 bytes.
+ * @throws StrongroomError NOT_FOUND, SYMLINK, SOURCE_UNSUPPORTED, ENTRY_UNSAFE.
+ */
+export function findFiles(root: string, { followSymlinks }: PlanOptions): Found[] {
   const all: Found[] = [];
   const visit = (directory: string, prefix: string, ancestors: readonly string[]) => {
     for (const { name, entry } of list(directory)) {

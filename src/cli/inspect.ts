@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import { readCards } from './access.ts';
 import { binaryBytes, bytes, plural } from './format.ts';
-import { lineage } from './lineage.ts';
-import { encode, report, table } from './messages.ts';
+import { claimRows, lineage } from './lineage.ts';
+import { report, table } from './messages.ts';
 import { collect, jsonOption, keyringOption } from './options.ts';
 
 interface Options {
@@ -63,7 +63,7 @@ async function run(archive: string, options: Options): Promise<void> {
           ] as const,
       ),
     ),
-    ['claims', found.claims && encode(found.claims)],
+    ...(await claimRows(found.claims)),
     ...lineage(found.rekeyed),
     ['file', `${bytes(sizes.archive)}, of it ${binaryBytes(2 * sizes.keyringSlot)} for key rings`],
   ]);

@@ -2,7 +2,7 @@
 import { statSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { basename, relative, resolve, sep } from 'node:path';
-import { digestRanges, digestsByFile, type Sharding, shardCount } from '../../archive/digests.ts';
+import { digestRanges, digestsByFile, type Sharding } from '../../archive/digests.ts';
 import { isModelName } from '../../archive/manifest.ts';
 import { findFiles } from '../../archive/plan.ts';
 import { runDigests } from '../../archive/worker.ts';
@@ -16,8 +16,8 @@ export interface MeasureOptions extends RunOptions, Sharding {
   readonly followSymlinks: boolean;
   /** Tells which paths are no part of the model. */
   readonly isIgnored: (path: string) => boolean;
-  /** The most digests that make sense: more are not computed. */
-  readonly most?: number;
+  /** Refuses files that need not be hashed. */
+  readonly assertWanted?: (files: MeasuredModel['files']) => void;
 }
 
 /**
@@ -30,7 +30,7 @@ export async function measureModel(
   options: MeasureOptions,
 ): Promise<MeasuredModel> {
   assertDirectory(directory);
-  const { followSymlinks, isIgnored, shardSize, most = Number.POSITIVE_INFINITY } = options;
+  const { followSymlinks, isIgnored, shardSize, assertWanted } = options;
   const found = findFiles(directory, { followSymlinks }).filter(
     ({ type, path }) => type === 'file' && !isIgnored(path),
   );
@@ -41,8 +41,7 @@ export async function measureModel(
     return file;
   });
   const name = modelNameOf(directory);
-  const wanted = files.reduce((sum, { size }) => sum + shardCount(size, { shardSize }), 0);
-  if (wanted > most) return { name, files, digests: [], followSymlinks, shardSize };
+  assertWanted?.(files);
   const pieces = files
     .filter(({ size }) => size > 0)
     .map(({ source, offset, fingerprint }) => ({ path: source, at: offset, fingerprint }));
@@ -55,9 +54,9 @@ export async function measureModel(
   return { name, files, digests, followSymlinks, shardSize };
 }
 
-/** How a model is called: as its directory, if that can be shown. */
+/** How a model is called: as its directory, or as the tar that holds it. */
 export function modelNameOf(path: string): string {
-  const name = basename(resolve(path));
+  const name = path === '-' ? '' : basename(resolve(path)).replace(/\.tar$/, '');
   return isModelName(name) ? name : 'model';
 }
 

@@ -3,7 +3,7 @@ import type { RunOptions } from '../../engine/pool.ts';
 import { StrongroomError } from '../../errors.ts';
 import type { Trust } from '../../keys/policy.ts';
 import { openBundle } from '../../provenance/oms/bundle.ts';
-import { assertSameResources } from '../../provenance/oms/compare.ts';
+import { assertAllSigned, assertSameResources } from '../../provenance/oms/compare.ts';
 import { openEnvelope } from '../../provenance/oms/envelope.ts';
 import type { OmsPublicKey } from '../../provenance/oms/key.ts';
 import { decodeStatement, ignores, resourcesOf } from '../../provenance/oms/statement.ts';
@@ -57,13 +57,12 @@ export async function verifyOms(
   const { shardSize, followSymlinks } = signed;
   const ignored = [...new Set([...signed.ignored, ...pathsWithin(directory, used)])];
   const isIgnored = ignores(ignored);
-  const most = signed.resources.length;
   const measured = await measureModel(directory, {
     ...options,
     shardSize,
     followSymlinks,
     isIgnored,
-    most,
+    assertWanted: (files) => assertAllSigned(files, { shardSize }, signed.resources, directory),
   });
   const found = resourcesOf(measured, ignored);
   assertSameResources(found, signed.resources, directory);

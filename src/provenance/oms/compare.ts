@@ -1,9 +1,33 @@
 /** What a model has against what a statement says that it has. */
+
+import { type Sharding, shardCount } from '../../archive/digests.ts';
 import { printable } from '../../archive/paths.ts';
 import { StrongroomError } from '../../errors.ts';
-import type { Resource } from './statement.ts';
+import { type Resource, resourceName } from './statement.ts';
 
 const shown = 5;
+
+/**
+ * Refuses files of which not all was signed, before any of them is hashed: shards of one byte
+ * would ask for a digest of each.
+ * @throws StrongroomError OMS_MISMATCH with the first file or shard that was not signed.
+ */
+export function assertAllSigned(
+  files: readonly { readonly path: string; readonly size: number }[],
+  sharding: Sharding,
+  signed: readonly Resource[],
+  where: string,
+): void {
+  const names = new Set(signed.map(({ name }) => name));
+  for (const file of files) {
+    for (let shard = 0; shard < shardCount(file.size, sharding); shard++) {
+      const name = resourceName(file, shard, sharding);
+      if (names.has(name)) continue;
+      const message = `${where}: ${printable(name)} was not signed`;
+      throw new StrongroomError('OMS_MISMATCH', message, { file: where });
+    }
+  }
+}
 
 /**
  * Holds what was found to be what was signed, nothing more and nothing less.

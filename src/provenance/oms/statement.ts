@@ -79,6 +79,17 @@ export function ignores(ignored: readonly string[]): (path: string) => boolean {
     normal.some((other) => other === '' || path === other || path.startsWith(`${other}/`));
 }
 
+/** How a file, or a shard of it, is called. */
+export function resourceName(
+  { path, size }: { readonly path: string; readonly size: number },
+  shard: number,
+  { shardSize }: Sharding,
+): string {
+  if (shardSize === undefined) return path;
+  const start = shard * shardSize;
+  return `${path}:${start}:${Math.min(start + shardSize, size)}`;
+}
+
 /** Files or shards with their digests, by the code points of their paths and then by offset. */
 export function resourcesOf(
   { files, digests, shardSize }: Pick<MeasuredModel, 'files' | 'digests' | 'shardSize'>,
@@ -91,9 +102,7 @@ export function resourcesOf(
     .sort((a, b) => Buffer.compare(Buffer.from(a.path), Buffer.from(b.path)))
     .flatMap(({ path, size, digests }) =>
       digests.map((digest, shard) => {
-        if (shardSize === undefined) return { name: path, digest };
-        const start = shard * shardSize;
-        return { name: `${path}:${start}:${Math.min(start + shardSize, size)}`, digest };
+        return { name: resourceName({ path, size }, shard, { shardSize }), digest };
       }),
     );
 }

@@ -139,6 +139,7 @@ async function run(source: string, options: Options): Promise<void> {
     ].join(' and ');
     const where = output === '-' ? '' : ` into ${output}`;
     tell(`sealed ${what}${where}, for ${who}`, options);
+    if (sealed.omsRoot !== undefined) tell(`root of model signing ${sealed.omsRoot}`, options);
     if (options.json) report(options, sealed, []);
   } finally {
     signer.wipe();

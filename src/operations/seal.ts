@@ -86,6 +86,8 @@ export interface SealReport {
   readonly archiveBytes: number;
   readonly recipients: number;
   readonly quorums: number;
+  /** Hex: of model signing, if it was asked for. It names the files, and is not public. */
+  readonly omsRoot?: string;
 }
 
 /**
@@ -138,7 +140,7 @@ export async function seal(source: string, options: SealOptions): Promise<SealRe
     output.write(header, payloadOffset(core));
 
     const payload = await sealPayload(core, state, plan, output.path, oms.sharding, options);
-    const sealedOms = oms.finish(payload.entries, payload.digests);
+    const model = oms.finish(payload.entries, payload.digests);
     const {
       seal: statement,
       footer,
@@ -152,7 +154,7 @@ export async function seal(source: string, options: SealOptions): Promise<SealRe
       manifest: {
         entries: payload.entries,
         length: payload.length,
-        ...(sealedOms === undefined ? {} : { oms: sealedOms }),
+        ...(model === undefined ? {} : { oms: model.oms }),
       },
       payload: { length: payload.length, segments: payload.segments },
       leaves: payload.leaves,
@@ -170,6 +172,7 @@ export async function seal(source: string, options: SealOptions): Promise<SealRe
       archiveBytes: footer.archiveBytes,
       recipients: recipients.length,
       quorums: quorums.length,
+      ...(model === undefined ? {} : { omsRoot: model.root }),
     };
   } catch (error) {
     throw asStrongroomError(error);

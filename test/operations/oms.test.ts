@@ -177,6 +177,7 @@ describe('a model in a directory', () => {
     expect(readFiles(model)['model.sig']).toBeUndefined();
     expect(await outcome(() => signOms(model, {}))).toBe('USAGE');
     expect(await outcome(() => signOms(model, { key, shardSize: 1024 }))).toBe('USAGE');
+    expect(await outcome(() => signOms(model, { key, name: 'a\nb' }))).toBe('USAGE');
     expect(await outcome(() => signOms(join(model, 'b.txt'), { key }))).toBe('USAGE');
   });
 
@@ -226,10 +227,14 @@ describe('an archive sealed with digests', () => {
   ])('by %i threads, shards of %s, segments of %i', async (threads, shardSize, segmentBytes) => {
     const model = made();
     const output = join(model, '..', 'model.srm');
-    await seal(model, sealing({ output, threads, segmentBytes, oms: { shardSize } }));
+    const { omsRoot } = await seal(
+      model,
+      sealing({ output, threads, segmentBytes, oms: { shardSize } }),
+    );
     const sealed = await exportOms(output, access);
-    await signOms(model, { key, shardSize });
+    const { root } = await signOms(model, { key, shardSize });
     expect(Buffer.from(sealed.statement)).toEqual(payloadOf(join(model, 'model.sig')));
+    expect([omsRoot, sealed.root]).toEqual([root, root]);
   });
 
   it('opens as any other, and keeps them when it is rekeyed', async () => {

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { assertFree, assertThere, withAccess } from '../access.ts';
-import { print, tell } from '../messages.ts';
+import { encode, print, tell } from '../messages.ts';
 import { type AccessOptions, accessOptions } from '../options.ts';
 
 interface Options extends AccessOptions {
@@ -35,7 +35,9 @@ async function run(archive: string, options: Options): Promise<void> {
     exportOms(archive, access),
   );
   if (output === undefined) {
-    print([Buffer.from(statement).toString('utf8')]);
+    // Byte for byte, but for a terminal, which must not see what names could hide
+    if (process.stdout.isTTY) print([encode(JSON.parse(Buffer.from(statement).toString()))]);
+    else process.stdout.write(statement);
     return;
   }
   writeNew([{ path: output, bytes: statement, mode: 0o644 }]);

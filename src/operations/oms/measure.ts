@@ -54,6 +54,13 @@ export async function measureModel(
   return { name, files, digests, followSymlinks, shardSize };
 }
 
+/** @throws StrongroomError USAGE. */
+export function assertModelName(name: string): void {
+  if (isModelName(name)) return;
+  const message = 'a model has a name of 1 to 255 characters, none of them a control character';
+  throw new StrongroomError('USAGE', message);
+}
+
 /** How a model is called: as its directory, or as the tar that holds it. */
 export function modelNameOf(path: string): string {
   const name = path === '-' ? '' : basename(resolve(path)).replace(/\.tar$/, '');

@@ -8,7 +8,7 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type FileDigests, type Sharding, shardCount } from '../../archive/digests.ts';
 import type { Entry } from '../../archive/entry.ts';
-import { isModelName, type SealedOms } from '../../archive/manifest.ts';
+import type { SealedOms } from '../../archive/manifest.ts';
 import { StrongroomError } from '../../errors.ts';
 import { openBundle } from '../../provenance/oms/bundle.ts';
 import { assertSameResources } from '../../provenance/oms/compare.ts';
@@ -20,7 +20,7 @@ import {
   type OmsStatement,
   resourcesOf,
 } from '../../provenance/oms/statement.ts';
-import { modelNameOf, readSignature } from './measure.ts';
+import { assertModelName, modelNameOf, readSignature } from './measure.ts';
 import { assertShardSize } from './sign.ts';
 
 export interface OmsSealOptions {
@@ -39,6 +39,12 @@ interface CheckedBundle {
   readonly path: string;
 }
 
+interface FinishedOms {
+  readonly oms: SealedOms;
+  /** Hex. */
+  readonly root: string;
+}
+
 export interface OmsSealing {
   /** How to hash; absent if nobody asked for digests. */
   readonly sharding: Sharding | undefined;
@@ -46,7 +52,7 @@ export interface OmsSealing {
    * What the manifest holds of it.
    * @throws StrongroomError OMS_MISMATCH if what was sealed is not what the bundle says.
    */
-  finish(entries: readonly Entry[], digests: FileDigests): SealedOms | undefined;
+  finish(entries: readonly Entry[], digests: FileDigests): FinishedOms | undefined;
 }
 
 /**
@@ -56,9 +62,7 @@ export interface OmsSealing {
 export async function prepareOms(source: string, options: OmsSealOptions): Promise<OmsSealing> {
   const { oms, verifyOms } = options;
   if (oms !== undefined) assertShardSize(oms);
-  if (oms?.name !== undefined && !isModelName(oms.name)) {
-    throw new StrongroomError('USAGE', 'a model has a name of 1 to 255 characters');
-  }
+  if (oms?.name !== undefined) assertModelName(oms.name);
   const bundle = verifyOms && (await openedBundle(source, verifyOms));
   const shardSize = oms?.shardSize ?? bundle?.statement.shardSize;
   if (bundle !== undefined && bundle.statement.shardSize !== shardSize) {
@@ -70,7 +74,9 @@ export async function prepareOms(source: string, options: OmsSealOptions): Promi
     finish(entries, digests) {
       if (bundle !== undefined) assertBundleFits(bundle, entries, digests);
       if (oms === undefined) return undefined;
-      return { digests, name, ...(shardSize === undefined ? {} : { shardSize }) };
+      const sealed = { digests, name, ...(shardSize === undefined ? {} : { shardSize }) };
+      const { root } = decodeStatement(sealedStatement(sealed, entries), source);
+      return { oms: sealed, root };
     },
   };
 }

@@ -17,7 +17,7 @@ import {
   neverSigned,
 } from '../../provenance/oms/statement.ts';
 import { writeNew } from '../keyfiles.ts';
-import { measureModel, pathsWithin } from './measure.ts';
+import { assertModelName, measureModel, pathsWithin } from './measure.ts';
 
 export interface SignOmsOptions extends RunOptions, Sharding {
   /** Makes a bundle. */
@@ -66,6 +66,7 @@ export async function signOms(directory: string, options: SignOmsOptions): Promi
     throw new StrongroomError('USAGE', 'nobody is named to sign');
   }
   assertShardSize(options);
+  if (name !== undefined) assertModelName(name);
   const paths = signaturePaths(directory, options.output);
   const outputs = pathsWithin(directory, [paths.bundle, paths.envelope]);
   const isIgnored = ignores([...neverSigned, ...outputs]);

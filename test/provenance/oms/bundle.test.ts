@@ -79,7 +79,11 @@ describe('keys in PEM', () => {
   it('open with their passphrase only', async () => {
     const opening = (passphrase?: string) =>
       outcome(() =>
-        decodeOmsPrivateKey(sealed.privatePem, 'key', passphrase && Buffer.from(passphrase)),
+        decodeOmsPrivateKey(
+          sealed.privatePem,
+          'key',
+          passphrase === undefined ? undefined : Buffer.from(passphrase),
+        ),
       );
     expect(await opening('secret')).toBe('accepted');
     expect(await opening('Secret')).toBe('PASSPHRASE_WRONG');

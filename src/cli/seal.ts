@@ -60,7 +60,7 @@ export function addSeal(program: Command): void {
   strongroom seal weights -o weights.srm -r partner.key.card --sign lab.key
   strongroom seal weights -o weights.srm -r a.card -r b.card --sign lab.key
   tar c weights | strongroom seal - -o weights.srm -r a.card --sign lab.key
-  strongroom seal weights -o weights.srm -r a.card --sign lab.key --oms --claims claims.json
+  strongroom seal weights -o w.srm -r a.card --sign lab.key --oms --parent ROOT
   strongroom seal weights -o - -r a.card --sign lab.key | ssh host 'cat > w.srm'
 `,
     )

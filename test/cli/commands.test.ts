@@ -23,14 +23,18 @@ beforeAll(async () => {
 
 const access = ['recipients', 'grant', 'revoke', 'rekey'];
 const commands = ['keygen', 'seal', 'open', 'verify', 'inspect', 'ls', 'cat', 'card', ...access];
+const modelCommands = ['bom', 'oms', 'oms sign', 'oms verify', 'oms export'];
 const cardCommands = ['show', 'check', 'export', 'import'].map((name) => `card ${name}`);
 
 describe('help', () => {
-  it.each(['', ...commands, ...cardCommands])('%s leads with examples', async (command) => {
-    const help = text(await ok(...command.split(' ').filter(Boolean), '--help'));
-    expect(help).toMatch(new RegExp(`^Examples:\n {2}strongroom ${command}`));
-    for (const line of help.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
-  });
+  it.each(['', ...commands, ...cardCommands, ...modelCommands])(
+    '%s leads with examples',
+    async (command) => {
+      const help = text(await ok(...command.split(' ').filter(Boolean), '--help'));
+      expect(help).toMatch(new RegExp(`^Examples:\n {2}strongroom ${command}`));
+      for (const line of help.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
+    },
+  );
 
   it('tells every exit status', async () => {
     expect(text(await ok('--help'))).toMatch(

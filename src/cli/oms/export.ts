@@ -19,7 +19,7 @@ export function addOmsExport(oms: Command): void {
       'before',
       `Examples:
   strongroom oms export weights.srm -i partner.key --signer lab.key.card
-  strongroom oms export weights.srm -i partner.key --trust policy.json -o weights.intoto.json
+  strongroom oms export weights.srm -i partner.key --trust policy.json -o w.json
 `,
     )
     .option('-o, --output <FILE>', 'where to write it, instead of standard output');

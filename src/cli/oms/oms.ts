@@ -15,7 +15,7 @@ export function addOms(program: Command): void {
       `Examples:
   strongroom oms sign weights --key oms.pem --sign lab.key
   strongroom oms verify weights --key oms.pub.pem --signer lab.key.card
-  strongroom seal weights -o weights.srm -r partner.key.card --sign lab.key --oms
+  strongroom seal weights -o weights.srm -r a.card --sign lab.key --oms
   strongroom oms export weights.srm -i partner.key --signer lab.key.card
 `,
     );

@@ -29,7 +29,7 @@ export function addOmsVerify(oms: Command): void {
       `Examples:
   strongroom oms verify weights --key oms.pub.pem
   strongroom oms verify weights --key oms.pub.pem --signer lab.key.card
-  strongroom oms verify weights --signer lab.key.card --bundle weights.sig --json
+  strongroom oms verify weights --signer lab.key.card --bundle w.sig --json
 `,
     )
     .option('--key <PEM>', 'trust this ECDSA public key')

@@ -4,6 +4,7 @@
  */
 import { createHash, type Hash } from 'node:crypto';
 import { hex } from '../bytes.ts';
+import { sharedNumbers } from '../engine/shared.ts';
 import type { Entry } from './entry.ts';
 import type { TarListener } from './tar/follow.ts';
 
@@ -22,8 +23,8 @@ export const shardCount = (size: number, { shardSize }: Sharding): number =>
 /** What is to be hashed, in the order of the stream; plain data, so that threads can be given it. */
 export interface DigestRanges {
   /** Offset in the stream and length, both in bytes. */
-  readonly at: Float64Array;
-  readonly lengths: Float64Array;
+  readonly at: Float64Array<SharedArrayBuffer>;
+  readonly lengths: Float64Array<SharedArrayBuffer>;
 }
 
 /** The ranges of files that lie at `offset` in a stream. */
@@ -40,7 +41,7 @@ export function digestRanges(
       lengths.push(Math.min(shardSize, size - shard * shardSize));
     }
   }
-  return { at: Float64Array.from(at), lengths: Float64Array.from(lengths) };
+  return { at: sharedNumbers(at), lengths: sharedNumbers(lengths) };
 }
 
 /** Bytes of all ranges. */

@@ -6,7 +6,7 @@ import { digestRanges, digestsByFile, type Sharding } from '../../archive/digest
 import { isModelName } from '../../archive/manifest.ts';
 import { findFiles } from '../../archive/plan.ts';
 import { runDigests } from '../../archive/worker.ts';
-import { noLiterals } from '../../engine/pieces.ts';
+import { noLiterals, shareFiles } from '../../engine/pieces.ts';
 import type { RunOptions } from '../../engine/pool.ts';
 import { asStrongroomError, StrongroomError } from '../../errors.ts';
 import { maxBundleBytes } from '../../provenance/oms/bundle.ts';
@@ -46,7 +46,7 @@ export async function measureModel(
     .filter(({ size }) => size > 0)
     .map(({ source, offset, fingerprint }) => ({ path: source, at: offset, fingerprint }));
   const hashes = await runDigests(
-    { length, literals: noLiterals, files: pieces },
+    { length, literals: noLiterals, files: shareFiles(pieces) },
     digestRanges(files, { shardSize }),
     options,
   );

@@ -31,10 +31,10 @@ export function addOmsSign(oms: Command): void {
     .addHelpText(
       'before',
       `Examples:
-  openssl ecparam -name secp384r1 -genkey -noout -out oms.pem
   strongroom oms sign weights --key oms.pem --sign lab.key
   strongroom oms sign weights --key oms.pem -o weights.sig
   strongroom oms sign weights --sign lab.key --shard-size 1GB
+  openssl ecparam -name secp384r1 -genkey -noout -out oms.pem
 `,
     )
     .option('--key <PEM>', 'an ECDSA private key on P-256 or P-384')

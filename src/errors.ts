@@ -121,6 +121,11 @@ const codes = {
     'name a witness whom you trust: --signer CARD or --trust POLICY',
   ],
 
+  // Statements about models that travel with them
+  OMS_INVALID: [verification, 'see docs/provenance.oms.md for what is supported'],
+  OMS_UNTRUSTED: [verification, 'check whose key it is, and fetch the signature again'],
+  OMS_MISMATCH: [verification, 'fetch the model again, or have it signed anew'],
+
   // Files and the machine
   NOT_FOUND: [failure],
   NO_SUCH_ENTRY: [failure, 'list the files with "strongroom ls"'],

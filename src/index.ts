@@ -93,6 +93,20 @@ export {
   readSmallFile,
   writeNew,
 } from './operations/keyfiles.ts';
+export { mlbom } from './operations/mlbom.ts';
+export { type ExportedOms, exportOms } from './operations/oms/export.ts';
+export {
+  type SignOmsOptions,
+  type SignOmsReport,
+  signaturePaths,
+  signOms,
+} from './operations/oms/sign.ts';
+export {
+  type OmsSignature,
+  type VerifyOmsOptions,
+  type VerifyOmsReport,
+  verifyOms,
+} from './operations/oms/verify.ts';
 export { type OpenOptions, type OpenReport, open } from './operations/open.ts';
 export {
   type AnswerOptions,
@@ -126,3 +140,12 @@ export { type RekeyOptions, type RekeyReport, rekey } from './operations/rekey.t
 export { type RevokeOptions, type RevokeReport, revoke } from './operations/revoke.ts';
 export { type SealOptions, type SealReport, seal } from './operations/seal.ts';
 export { type VerifyOptions, type VerifyReport, verify } from './operations/verify.ts';
+export { type KnownClaims, knownClaims, otherClaims } from './provenance/claims.ts';
+export { formatParent, type Parent, parseParent } from './provenance/lineage.ts';
+export {
+  decodeOmsPrivateKey,
+  decodeOmsPublicKey,
+  isEncryptedPem,
+  type OmsPrivateKey,
+  type OmsPublicKey,
+} from './provenance/oms/key.ts';

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import { assertThere, freshnessOf, trustOf, unlockIdentity } from './access.ts';
 import { bytes, plural, who } from './format.ts';
-import { lineage } from './lineage.ts';
-import { encode, report, table } from './messages.ts';
+import { claimRows, lineage } from './lineage.ts';
+import { report, table } from './messages.ts';
 import {
   type AccessOptions,
   freshnessOptions,
@@ -68,7 +68,7 @@ async function run(archive: string, options: Options): Promise<void> {
           (keyring.quorums > 0 ? `${plural(keyring.quorums, 'quorum')}, ` : '') +
           `granted by ${who(keyring.grantedBy)}`,
       ],
-      ['claims', claims && encode(claims)],
+      ...(await claimRows(claims)),
       ...lineage(rekeyed),
       ['own key', keyring.unlocked ? 'fits' : undefined],
     ]);

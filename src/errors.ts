@@ -112,6 +112,22 @@ const codes = {
   SHARE_INVALID: [verification, 'ask another custodian, or reshare'],
   QUORUM_SHORT: [noKey],
 
+  // Custody files: who made it, who touched it
+  CUSTODY_INVALID: [verification, 'restore the custody file from a copy'],
+  CUSTODY_TORN: [verification, 'cut off the broken line: "strongroom custody repair FILE"'],
+  CUSTODY_BUSY: [failure, 'wait until the other command is done, then try again'],
+  CUSTODY_BROKEN: [verification, 'restore the custody file from a copy'],
+  CUSTODY_MISMATCH: [verification, 'give the custody file of this archive'],
+  CUSTODY_UNTRUSTED: [
+    verification,
+    'trust whoever signed it in the role that it takes, or name their card: --card CARD',
+  ],
+  CUSTODY_INCOMPLETE: [
+    verification,
+    'find the missing lines in another copy, or record what is not: "strongroom custody record"',
+  ],
+  CLASSICAL_ONLY: [verification, 'have it signed by a quantum-safe algorithm too'],
+
   // Ceremonies
   CEREMONY_PLAN_INVALID: [usage, 'see the ceremony section of docs/custody.md'],
   CEREMONY_STOPPED: [failure, 'no key was kept: begin again'],

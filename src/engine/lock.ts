@@ -1,26 +1,28 @@
 /**
- * One writer at a time: a lock file beside the archive, so that two grants at once cannot
- * make two key rings of one epoch. It is advice to this software, and nothing that protects
- * an archive rests on it.
+ * One writer at a time, by a lock file beside what it changes. It is advice to this software,
+ * and nothing that keeps a secret rests on it.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import {
   readFileSync,
   readlinkSync,
-  realpathSync,
   renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { hostname } from 'node:os';
-import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import { hex, text, utf8 } from '../../bytes.ts';
-import { asStrongroomError, isStrongroomError, StrongroomError } from '../../errors.ts';
-import { decodeJson, encodeJson } from '../../json.ts';
-import { schemas, timeOf } from '../../keys/signed.ts';
+import { hex, text, utf8 } from '../bytes.ts';
+import {
+  asStrongroomError,
+  type ErrorCode,
+  isStrongroomError,
+  StrongroomError,
+} from '../errors.ts';
+import { decodeJson, encodeJson } from '../json.ts';
+import { schemas, timeOf } from '../keys/signed.ts';
 
 /** Longer than any honest writer holds it, the largest slot on a slow disk included. */
 const lifetimeMs = 300_000;
@@ -37,7 +39,7 @@ const lockSchema = z.strictObject({
 type LockContent = z.infer<typeof lockSchema>;
 
 export interface Lock {
-  /** @throws StrongroomError RING_BUSY if another writer took over since. */
+  /** @throws StrongroomError of the code for busy if another writer took over since. */
   assertHeld(): void;
   release(): void;
 }
@@ -49,34 +51,36 @@ export interface LockOptions {
   readonly onWarning?: ((message: string) => void) | undefined;
 }
 
+/** What is locked, and how to say that another writer has it. */
+export interface Locked {
+  /** As people know it. */
+  readonly path: string;
+  /** The lock. */
+  readonly file: string;
+  readonly busy: ErrorCode;
+  /** What its holder does, such as `changing its key ring`. */
+  readonly work: string;
+}
+
 /**
- * Takes the lock of the archive at `path`, waiting for its holder.
- * @throws StrongroomError RING_BUSY, PERMISSION_DENIED.
+ * Takes a lock, waiting for its holder.
+ * @throws StrongroomError of code `busy`, PERMISSION_DENIED.
  */
-export async function lockArchive(path: string, options: LockOptions = {}): Promise<Lock> {
+export async function takeLock(locked: Locked, options: LockOptions = {}): Promise<Lock> {
   const { patienceMs = 10_000, onWarning } = options;
-  const real = realOf(path);
-  const file = join(dirname(real), `.${basename(real)}.lock`);
+  const { file, path } = locked;
   for (let waited = 0; ; waited += pauseMs) {
     const token = hex(randomBytes(32));
-    if (create(file, token)) return held(file, token, path);
+    if (create(file, token)) return held(locked, token);
     const holder = read(file);
     if (holder !== undefined && isGone(holder) && takeOver(file, holder, token)) {
       onWarning?.(`${path}: took over the lock of process ${holder.pid}, which is gone`);
-      return held(file, token, path);
+      return held(locked, token);
     }
-    if (waited >= patienceMs) throw busy(path, file, holder);
+    if (waited >= patienceMs) throw busy(locked, holder);
     await sleep(pauseMs);
   }
 }
-
-const realOf = (path: string): string => {
-  try {
-    return realpathSync(path);
-  } catch (error) {
-    throw asStrongroomError(error, path);
-  }
-};
 
 /**
  * A lock appears with its content or not at all, which a symbolic link does: the content is
@@ -114,7 +118,7 @@ function read(file: string): LockContent | undefined {
       content = utf8(readlinkSync(file));
     });
     if (!isLink) content = readFileSync(file);
-    return decodeJson(content, lockSchema, { what: file, code: 'RING_BUSY', maxBytes: 4096 });
+    return decodeJson(content, lockSchema, { what: file, code: 'IO', maxBytes: 4096 });
   } catch (error) {
     if (isStrongroomError(error) || (error as NodeJS.ErrnoException).code === 'ENOENT') return;
     throw asStrongroomError(error, file);
@@ -140,11 +144,12 @@ function takeOver(file: string, gone: LockContent, token: string): boolean {
   return true;
 }
 
-function held(file: string, token: string, path: string): Lock {
+function held(locked: Locked, token: string): Lock {
+  const { file } = locked;
   return {
     assertHeld() {
       const now = read(file);
-      if (now?.token !== token || timeOf() >= now.expires) throw busy(path, file, now);
+      if (now?.token !== token || timeOf() >= now.expires) throw busy(locked, now);
     },
     release() {
       if (read(file)?.token === token) rmSync(file, { force: true });
@@ -187,14 +192,11 @@ function isRunning(pid: number): boolean {
   }
 }
 
-const busy = (path: string, file: string, holder: LockContent | undefined) =>
+const busy = ({ path, file, busy: code, work }: Locked, holder: LockContent | undefined) =>
   new StrongroomError(
-    'RING_BUSY',
+    code,
     holder === undefined
       ? `${path}: the lock ${file} is there and tells nothing`
-      : `${path}: process ${holder.pid} is changing its key ring`,
-    {
-      file,
-      hint: `try again, or remove ${file} if nothing changes the archive`,
-    },
+      : `${path}: process ${holder.pid} is ${work}`,
+    { file, hint: `try again, or remove ${file} if nothing changes ${path}` },
   );

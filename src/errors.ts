@@ -137,6 +137,18 @@ const codes = {
     'name a witness whom you trust: --signer CARD or --trust POLICY',
   ],
 
+  // Transparency logs
+  LEDGER_INVALID: [verification, 'restore the log from a copy: see docs/ledger.md'],
+  LEDGER_UNTRUSTED: [verification, 'check the log and the witnesses that the policy names'],
+  LEDGER_FORKED: [verification, 'keep both checkpoints, they prove it, and ask who runs the log'],
+  LEDGER_ROLLED_BACK: [verification, 'restore the log from a copy that has its latest entries'],
+  LEDGER_INCOMPLETE: [verification, 'ask who keeps the custody file why it was not logged'],
+  LEDGER_BUSY: [failure, 'wait until the other command is done, then try again'],
+  LEDGER_POLICY_INVALID: [failure, 'see the policy section of docs/ledger.md'],
+  LEDGER_KEY_INVALID: [failure, 'give the file that "strongroom ledger keygen" wrote'],
+  NOT_LOGGED: [failure, 'append it with "strongroom ledger append"'],
+  PROOF_INVALID: [verification, 'make the proof anew with "strongroom ledger prove"'],
+
   // Files and the machine
   NOT_FOUND: [failure],
   NO_SUCH_ENTRY: [failure, 'list the files with "strongroom ls"'],

@@ -126,3 +126,17 @@ export { type RekeyOptions, type RekeyReport, rekey } from './operations/rekey.t
 export { type RevokeOptions, type RevokeReport, revoke } from './operations/revoke.ts';
 export { type SealOptions, type SealReport, seal } from './operations/seal.ts';
 export { type VerifyOptions, type VerifyReport, verify } from './operations/verify.ts';
+export {
+  type Appended,
+  appendEntries,
+  createLedger,
+  type Ledger,
+} from './provenance/ledger/append.ts';
+export { commitmentOf } from './provenance/ledger/commitment.ts';
+export {
+  createLedgerKey,
+  decodeLedgerKey,
+  encodeLedgerKey,
+  encodeVkeys,
+  type LedgerKey,
+} from './provenance/ledger/keyfile.ts';

@@ -51,7 +51,7 @@ export async function updateRecorded(
     } catch (error) {
       throw untold(asStrongroomError(error), path);
     }
-    return { ...updated, custody: recorded(file, told) };
+    return { ...updated, custody: await recorded(file, custody, told, options.ledger) };
   });
 }
 

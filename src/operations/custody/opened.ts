@@ -6,6 +6,7 @@ import { wipe } from '../../bytes.ts';
 import type { LockOptions } from '../../engine/lock.ts';
 import { StrongroomError } from '../../errors.ts';
 import type { Identity } from '../../keys/identity.ts';
+import type { Ledger } from '../../provenance/ledger/append.ts';
 import { openedEvent } from '../../provenance/statements/events.ts';
 import { custodyPathOf, withCustody } from '../../provenance/statements/file.ts';
 import { beginOrHold, tellRelease } from './change.ts';
@@ -16,6 +17,8 @@ export interface OpenedOptions extends LockOptions {
   readonly signer: Identity;
   /** Path of the custody file, by default the one beside the archive. */
   readonly custody?: string | undefined;
+  /** A transparency log to append to what is told. */
+  readonly ledger?: Ledger | undefined;
 }
 
 export interface OpenedRecorder {
@@ -44,7 +47,7 @@ export async function prepareOpened(
   await withCustody(file, options, (custody) => beginOrHold(custody, subject, signer, file));
   return {
     tell: (entries) =>
-      withCustody(file, options, (custody) => {
+      withCustody(file, options, async (custody) => {
         const { identity } = access;
         const told = tellRelease(custody, subject, identity, signer);
         const quorum = 'fileKey' in identity ? identity.release?.split : undefined;
@@ -57,7 +60,7 @@ export async function prepareOpened(
           keys.wipe();
           wipe(fileKey);
         }
-        return recorded(file, told);
+        return recorded(file, custody, told, options.ledger);
       }),
   };
 }

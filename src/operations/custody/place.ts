@@ -5,8 +5,10 @@ import { readFront, readTrailer } from '../../archive/reader.ts';
 import type { Seal } from '../../archive/seal.ts';
 import { exists, using } from '../../engine/files.ts';
 import { openSource } from '../../engine/source.ts';
-import { StrongroomError } from '../../errors.ts';
-import { custodyPathOf } from '../../provenance/statements/file.ts';
+import { asStrongroomError, StrongroomError } from '../../errors.ts';
+import { appendEntries, type Ledger } from '../../provenance/ledger/append.ts';
+import { entriesOf } from '../../provenance/statements/entry.ts';
+import { custodyPathOf, type OpenCustody } from '../../provenance/statements/file.ts';
 import type { Statement } from '../../provenance/statements/statement.ts';
 
 export interface CustodyOptions {
@@ -15,6 +17,8 @@ export interface CustodyOptions {
    * it is not there; false for nowhere. By default the file beside the archive if there is one.
    */
   readonly custody?: string | boolean | undefined;
+  /** A transparency log to append to what is told. */
+  readonly ledger?: Ledger | undefined;
 }
 
 /** What was told. */
@@ -23,6 +27,8 @@ export interface Recorded {
   readonly file: string;
   /** The numbers of the lines that were added. */
   readonly lines: readonly number[];
+  /** The log that has them as well, and its size since. */
+  readonly ledger?: { readonly origin: string; readonly size: number };
 }
 
 /** The custody file to write to, if any. */
@@ -33,10 +39,31 @@ export function custodyFileOf(archive: string, custody: CustodyOptions['custody'
   return custody || exists(beside) ? beside : undefined;
 }
 
-export const recorded = (file: string, statements: readonly Statement[]): Recorded => ({
-  file,
-  lines: statements.map(({ predicate }) => predicate.number),
-});
+/**
+ * What was told, once the log has it too.
+ * @throws StrongroomError of the log, saying that the custody file has it already.
+ */
+export async function recorded(
+  file: string,
+  { steps }: Pick<OpenCustody, 'steps'>,
+  told: readonly Statement[],
+  ledger: Ledger | undefined,
+): Promise<Recorded> {
+  const lines = told.map(({ predicate }) => predicate.number);
+  const first = steps[0]?.statement;
+  if (ledger === undefined || first === undefined) return { file, lines };
+  const entries = told.flatMap((statement) => entriesOf(first, statement));
+  try {
+    const { origin, size } = await appendEntries(ledger, entries);
+    return { file, lines, ledger: { origin, size } };
+  } catch (error) {
+    const { code, message } = asStrongroomError(error, ledger.directory);
+    throw new StrongroomError(code, `${file}: it is told, but is not in the log: ${message}`, {
+      cause: error,
+      hint: 'when that is mended, append it: "strongroom custody record" with --ledger',
+    });
+  }
+}
 
 /** An archive as custody files tell of it; nothing in it is trusted yet. */
 export interface Subject {

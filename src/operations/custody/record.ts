@@ -7,6 +7,7 @@ import { trustSeal } from '../../archive/seal.ts';
 import type { LockOptions } from '../../engine/lock.ts';
 import type { Identity } from '../../keys/identity.ts';
 import type { Trust } from '../../keys/policy.ts';
+import type { Ledger } from '../../provenance/ledger/append.ts';
 import { assertAbout, assertInForce } from '../../provenance/statements/against.ts';
 import { accessEvent, accessOf } from '../../provenance/statements/events.ts';
 import { custodyPathOf, withCustody } from '../../provenance/statements/file.ts';
@@ -22,6 +23,8 @@ export interface RecordOptions extends LockOptions {
   readonly keyring?: string | undefined;
   /** Path of the custody file, by default the one beside the archive. */
   readonly custody?: string | undefined;
+  /** A transparency log to append to what it does not have. */
+  readonly ledger?: Ledger | undefined;
 }
 
 /**
@@ -31,23 +34,39 @@ export interface RecordOptions extends LockOptions {
  *   change is missing; of the custody file, the key ring and the seal.
  */
 export async function recordCustody(path: string, options: RecordOptions): Promise<Recorded> {
-  const { identity, trust, keyring } = options;
+  const { identity, trust, keyring, ledger } = options;
   const file = options.custody ?? custodyPathOf(path);
   return withCustody(file, options, async (custody) => {
     const subject = await readSubject(path, keyring);
     trustKeyring(subject.ring, subject.core, trust, path);
     trustSeal(subject.seal, subject.core, trust, path);
-    if (custody.steps.length === 0) {
-      return recorded(file, beginOrHold(custody, subject, identity, file));
-    }
-    assertAbout(custody.steps, subject, subject.seal, file);
-    const { access } = lastOf(custody);
-    if (accessOf(subject.ring).ring.epoch > access.ring.epoch) {
-      return recorded(file, [custody.add(accessEvent(subject, access, subject.ring), identity)]);
-    }
-    assertInForce(access, subject.ring, file);
-    return recorded(file, []);
+    const told = catchUp(custody, subject, identity, file);
+    if (ledger === undefined) return recorded(file, custody, told, undefined);
+    const { lines } = await recorded(file, custody, told, undefined);
+    return { ...(await recorded(file, custody, notIn(ledger, custody), ledger)), lines };
   });
+}
+
+function catchUp(custody: OpenCustody, subject: Subject, identity: Identity, file: string) {
+  if (custody.steps.length === 0) return beginOrHold(custody, subject, identity, file);
+  assertAbout(custody.steps, subject, subject.seal, file);
+  const { access } = lastOf(custody);
+  if (accessOf(subject.ring).ring.epoch > access.ring.epoch) {
+    return [custody.add(accessEvent(subject, access, subject.ring), identity)];
+  }
+  assertInForce(access, subject.ring, file);
+  return [];
+}
+
+/** The lines that a log does not have, such as after it could not be written to. */
+function notIn({ directory }: Ledger, { steps }: OpenCustody): Statement[] {
+  const known = new Set<string>();
+  for (const entry of logEntries(directory)) known.add(hex(entry));
+  const first = lastOf({ steps }) && steps[0]?.statement;
+  if (first === undefined) return [];
+  return steps
+    .map(({ statement }) => statement)
+    .filter((statement) => entriesOf(first, statement).some((entry) => !known.has(hex(entry))));
 }
 
 /**
@@ -60,11 +79,12 @@ export async function recordRelease(
   holder: KeyHolder,
   options: RecordOptions,
 ): Promise<Recorded> {
-  const { identity, keyring } = options;
+  const { identity, keyring, ledger } = options;
   const file = options.custody ?? custodyPathOf(path);
   return withCustody(file, options, async (custody) => {
     const subject = await readSubject(path, keyring);
     const told = beginOrHold(custody, subject, identity, file);
-    return recorded(file, [...told, ...tellRelease(custody, subject, holder, identity)]);
+    told.push(...tellRelease(custody, subject, holder, identity));
+    return recorded(file, custody, told, ledger);
   });
 }

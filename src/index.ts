@@ -132,11 +132,34 @@ export {
   createLedger,
   type Ledger,
 } from './provenance/ledger/append.ts';
+export {
+  type AuditOptions,
+  type AuditReport,
+  auditLedger,
+  type CustodyAudit,
+  type CustodyFile,
+} from './provenance/ledger/audit.ts';
 export { commitmentOf } from './provenance/ledger/commitment.ts';
 export {
   createLedgerKey,
   decodeLedgerKey,
   encodeLedgerKey,
-  encodeVkeys,
   type LedgerKey,
+  maxLedgerKeyBytes,
+  policyLines,
 } from './provenance/ledger/keyfile.ts';
+export { readSignedCheckpoint, type SignedCheckpoint } from './provenance/ledger/log.ts';
+export { decodeLedgerPolicy, type LedgerPolicy } from './provenance/ledger/policy.ts';
+export { maxProofBytes } from './provenance/ledger/proof.ts';
+export { type EntryName, hasEntries, type Proved, proveEntry } from './provenance/ledger/prove.ts';
+export type {
+  TrustOptions as LedgerTrustOptions,
+  VerifiedSignature,
+} from './provenance/ledger/trust.ts';
+export { type ProofReport, verifyLedgerProof } from './provenance/ledger/verify.ts';
+export {
+  addCosignatures,
+  type Witnessed,
+  type WitnessOptions,
+  witnessLedger,
+} from './provenance/ledger/witness.ts';

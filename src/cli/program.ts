@@ -8,6 +8,7 @@ import { addGrant } from './grant.ts';
 import { addInspect } from './inspect.ts';
 import { addKeygen } from './keygen.ts';
 import { addKeys } from './keys/keys.ts';
+import { addLedger } from './ledger/ledger.ts';
 import { addLs } from './ls.ts';
 import { addOpen } from './open.ts';
 import { addQuorum } from './quorum/quorum.ts';
@@ -56,6 +57,7 @@ else to standard error. STRONGROOM_DEBUG=1 shows where an error came from.`,
     addRevoke,
     addRekey,
     addQuorum,
+    addLedger,
   ]) {
     add(program);
   }

@@ -91,9 +91,17 @@ export function encodeLedgerKey(key: LedgerKey, protection: Protection): Uint8Ar
 
 const newline = utf8('\n');
 
-/** The public keys of a file, one vkey a line: what policies are made of. */
-export const encodeVkeys = (verifiers: readonly Verifier[]): Uint8Array<ArrayBuffer> =>
-  utf8(verifiers.map((verifier) => `${encodeVkey(verifier)}\n`).join(''));
+/**
+ * The lines of a policy that make a log or a witness known, by its quantum-safe key. A log's
+ * Ed25519 key stands in a comment, for clients that know no other.
+ */
+export function policyLines({ name, verifiers }: Pick<LedgerKey, 'name' | 'verifiers'>): string {
+  const isLog = verifiers.some(({ type }) => !type.roles.includes('witness'));
+  const start = isLog ? 'log' : `witness ${name}`;
+  return verifiers
+    .map((key) => `${key.type.isQuantumSafe ? '' : '# '}${start} ${encodeVkey(key)}\n`)
+    .join('');
+}
 
 /**
  * Reads a key's file; asks for the passphrase, whose bytes are wiped, only where there is one.
@@ -134,12 +142,6 @@ async function secretOf(
     wipe(passphrase);
   }
 }
-
-/**
- * The public keys in a key's file; its secrets stay unread.
- * @throws StrongroomError LEDGER_KEY_INVALID.
- */
-export const ledgerVerifiers = (bytes: Uint8Array): readonly Verifier[] => parse(bytes).verifiers;
 
 /** The two lines, the second as hex digits: views into `bytes`. */
 function parse(bytes: Uint8Array) {

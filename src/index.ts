@@ -83,6 +83,15 @@ export {
   type VerifyTranscriptOptions,
   verifyTranscript,
 } from './operations/ceremony/verify.ts';
+export type { CustodyOptions, Recorded } from './operations/custody/place.ts';
+export { type RecordOptions, recordCustody, recordRelease } from './operations/custody/record.ts';
+export { type CustodyStory, showCustody } from './operations/custody/show.ts';
+export type { Happening } from './operations/custody/story.ts';
+export {
+  type CustodyReport,
+  type VerifyCustodyOptions,
+  verifyCustody,
+} from './operations/custody/verify.ts';
 export { type GrantOptions, type GrantReport, grant } from './operations/grant.ts';
 export { type InspectReport, inspect } from './operations/inspect.ts';
 export {
@@ -163,3 +172,8 @@ export {
   type WitnessOptions,
   witnessLedger,
 } from './provenance/ledger/witness.ts';
+export type { LedgerDemand } from './operations/custody/demand.ts';
+export type { OpenedOptions } from './operations/custody/opened.ts';
+export type { Proof } from './provenance/proofs.ts';
+export type { Release } from './archive/quorum.ts';
+export { custodyPathOf, type Repair, repairCustody } from './provenance/statements/file.ts';

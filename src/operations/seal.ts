@@ -39,8 +39,11 @@ import { assertMayProtect } from '../keys/enforce.ts';
 import type { Identity } from '../keys/identity.ts';
 import type { Trust } from '../keys/policy.ts';
 import { timeOf } from '../keys/signed.ts';
+import { sealedEvent } from '../provenance/statements/events.ts';
+import { beginCustody, newCustodyFile } from './custody/begin.ts';
+import type { CustodyOptions, Recorded } from './custody/place.ts';
 
-export interface SealOptions extends RunOptions {
+export interface SealOptions extends RunOptions, CustodyOptions {
   /** Path of the archive to be, or `-` for standard output. */
   readonly output: string;
   /** Who can open it alone: at least one unless there are quorums, all of the signer's suite. */
@@ -74,6 +77,8 @@ export interface SealReport {
   readonly archiveBytes: number;
   readonly recipients: number;
   readonly quorums: number;
+  /** Where the sealing was told, if it was. */
+  readonly custody?: Recorded;
 }
 
 /**
@@ -102,6 +107,7 @@ export async function seal(source: string, options: SealOptions): Promise<SealRe
   const fileKey = new Uint8Array(randomBytes(fileKeyBytes));
   const keys = deriveArchiveKeys(fileKey, core);
   const { header, state } = startEncryption(keys.payload, core.hash, core.segmentBytes);
+  const custody = newCustodyFile(options);
   const output = openOutput(options.output);
   try {
     const hideRecipients = options.hideRecipients ?? false;
@@ -139,7 +145,14 @@ export async function seal(source: string, options: SealOptions): Promise<SealRe
       at: payload.end,
     });
     for (const { bytes, offset } of parts) output.write(bytes, offset);
+    const about = { core, contentRoot: statement.contentRoot };
+    const sealed = () => {
+      const contents = { entries: payload.entries, key: keys.custody };
+      return sealedEvent(about, ring, statement, { contents });
+    };
     output.commit();
+    const told =
+      custody === undefined ? undefined : await beginCustody(custody, sealed(), options, signer);
     return {
       output: options.output,
       suite: suite.name,
@@ -150,6 +163,7 @@ export async function seal(source: string, options: SealOptions): Promise<SealRe
       archiveBytes: footer.archiveBytes,
       recipients: recipients.length,
       quorums: quorums.length,
+      ...(told === undefined ? {} : { custody: told }),
     };
   } catch (error) {
     throw asStrongroomError(error);

@@ -19,6 +19,8 @@ import { using } from '../engine/files.ts';
 import type { RunOptions } from '../engine/pool.ts';
 import { openSource } from '../engine/source.ts';
 import type { Trust } from '../keys/policy.ts';
+import { assertQuantumSafe, type Proof, provedBy } from '../provenance/proofs.ts';
+import { type LedgerDemand, proveByLog } from './custody/demand.ts';
 
 export interface VerifyOptions extends RunOptions, Freshness {
   readonly trust: Trust;
@@ -26,6 +28,10 @@ export interface VerifyOptions extends RunOptions, Freshness {
   readonly identity?: KeyHolder | undefined;
   /** Path of a detached key ring. */
   readonly keyring?: string | undefined;
+  /** Refuse what only signatures prove that a quantum computer could forge. */
+  readonly quantumSafeOnly?: boolean | undefined;
+  /** Demand a proof that a log has what a custody file tells of the sealing. */
+  readonly ledger?: LedgerDemand | undefined;
 }
 
 export interface VerifyReport {
@@ -47,6 +53,8 @@ export interface VerifyReport {
     /** Whether a key was there to check that the ring is of someone who has the file key. */
     readonly unlocked: boolean;
   };
+  /** What was verified, claim by claim, and by which signatures. */
+  readonly proofs: readonly Proof[];
 }
 
 /**
@@ -63,8 +71,15 @@ export function verify(path: string, options: VerifyOptions): Promise<VerifyRepo
     const granter = trustKeyring(ring, core, trust, name);
     holdEpoch(front, options, name);
     const trailer = await readTrailer(source, core);
-    const author = trustSeal(trailer.seal, core, trust, name);
+    const { seal } = trailer;
+    const author = trustSeal(seal, core, trust, name);
     assertOneKey(front, trailer, name);
+    const proofs = [
+      provedBy(author, 'what it holds, and claims of it'),
+      provedBy(granter, 'who can open it'),
+      ...(await proveByLog(path, options, { core, ring, seal, contentRoot: seal.contentRoot })),
+    ];
+    if (options.quantumSafeOnly) assertQuantumSafe(proofs, name);
     await readFloeHeader(source, trailer);
     await readManifestBytes(source, core, trailer);
     if (identity !== undefined) {
@@ -75,7 +90,7 @@ export function verify(path: string, options: VerifyOptions): Promise<VerifyRepo
         archive.wipe();
       }
     }
-    const { payload, tree, seal } = trailer;
+    const { payload, tree } = trailer;
     await runParallel({ kind: 'verify', source: location, payload, tree }, options);
     const { claims, rekeyed, time } = seal.predicate;
     const { epoch, recipients, quorums = [] } = ring.document.signed;
@@ -96,6 +111,7 @@ export function verify(path: string, options: VerifyOptions): Promise<VerifyRepo
         quorums: quorums.length,
         unlocked: identity !== undefined,
       },
+      proofs,
     };
   });
 }

@@ -14,6 +14,7 @@ import { accessEvent, releasedEvent, sealedEvent } from '../../provenance/statem
 import { type OpenCustody, withCustody } from '../../provenance/statements/file.ts';
 import type { Statement } from '../../provenance/statements/statement.ts';
 import {
+  assertNoLedger,
   type CustodyOptions,
   custodyFileOf,
   type Recorded,
@@ -39,51 +40,57 @@ export async function updateRecorded(
   change: (front: OpenFront) => RingChange | Promise<RingChange>,
 ): Promise<RecordedUpdate> {
   const file = custodyFileOf(path, options.custody);
-  if (file === undefined) return updateRing(path, options, change);
+  if (file === undefined) {
+    assertNoLedger(options);
+    return updateRing(path, options, change);
+  }
   return withCustody(file, options, async (custody) => {
     const subject = await readSubject(path, options.keyring);
-    const told = beginOrHold(custody, subject, options.identity, file);
-    told.push(...tellRelease(custody, subject, options.holder, options.identity));
+    const { identity, holder, ledger } = options;
+    assertReady(custody, subject, identity, file);
+    const told = begin(custody, subject, identity);
+    told.push(...tellRelease(custody, subject, holder, identity));
     const updated = await updateRing(path, options, change);
     try {
       const { access } = lastOf(custody);
-      told.push(custody.add(accessEvent(subject, access, updated.after), options.identity));
+      told.push(custody.add(accessEvent(subject, access, updated.after), identity));
     } catch (error) {
       throw untold(asStrongroomError(error), path);
     }
-    return { ...updated, custody: await recorded(file, custody, told, options.ledger) };
+    return { ...updated, custody: await recorded(file, custody, told, ledger) };
   });
 }
 
 /**
- * Holds a custody file against its archive, or begins it by telling of the sealing, which only
- * the author can.
- * @throws StrongroomError CUSTODY_MISMATCH, CUSTODY_INCOMPLETE, CUSTODY_UNTRUSTED.
+ * Holds a custody file to tell what is in force in its archive, or its signer to be the author,
+ * who alone can begin one.
+ * @throws StrongroomError CUSTODY_MISMATCH, CUSTODY_INCOMPLETE, EPOCH_ROLLBACK, CUSTODY_UNTRUSTED.
  */
-export function beginOrHold(
-  custody: OpenCustody,
+export function assertReady(
+  { steps }: OpenCustody,
   subject: Subject,
-  signer: Identity,
+  { card }: Identity,
   file: string,
-): Statement[] {
-  const last = custody.steps.at(-1);
+): void {
+  const last = steps.at(-1);
   if (last !== undefined) {
-    assertAbout(custody.steps, subject, subject.seal, file);
+    assertAbout(steps, subject, subject.seal, file);
     assertInForce(last.access, subject.ring, file);
-    return [];
+    return;
   }
-  assertAuthor(subject, signer, file);
-  return [custody.add(sealedEvent(subject, subject.ring, subject.seal, {}), signer)];
-}
-
-/** @throws StrongroomError CUSTODY_UNTRUSTED. */
-export function assertAuthor({ core }: Subject, { card }: Identity, file: string): void {
+  const { core } = subject;
   if (card.signing.map(({ id }) => id).join() === core.authors.join()) return;
   const message = `${file}: is not there yet, and ${card.name} is not the archive's author`;
   throw new StrongroomError('CUSTODY_UNTRUSTED', message, {
     file,
     hint: 'let the author begin it: "strongroom custody record"',
   });
+}
+
+/** Tells of the sealing in a file that is not there yet. */
+export function begin(custody: OpenCustody, subject: Subject, signer: Identity): Statement[] {
+  if (custody.steps.length > 0) return [];
+  return [custody.add(sealedEvent(subject, subject.ring, subject.seal, {}), signer)];
 }
 
 /** Tells the decision of a quorum by which something is done. */

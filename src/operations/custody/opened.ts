@@ -9,7 +9,7 @@ import type { Identity } from '../../keys/identity.ts';
 import type { Ledger } from '../../provenance/ledger/append.ts';
 import { openedEvent } from '../../provenance/statements/events.ts';
 import { custodyPathOf, withCustody } from '../../provenance/statements/file.ts';
-import { beginOrHold, tellRelease } from './change.ts';
+import { assertReady, begin, tellRelease } from './change.ts';
 import { type Recorded, recorded, type Subject } from './place.ts';
 
 export interface OpenedOptions extends LockOptions {
@@ -44,12 +44,13 @@ export async function prepareOpened(
     const message = `${path}: is of suite ${core.suite.name}, who records of ${signer.card.suite.name}`;
     throw new StrongroomError('SUITE_MISMATCH', message, { file: path });
   }
-  await withCustody(file, options, (custody) => beginOrHold(custody, subject, signer, file));
+  await withCustody(file, options, (custody) => assertReady(custody, subject, signer, file));
   return {
     tell: (entries) =>
       withCustody(file, options, async (custody) => {
         const { identity } = access;
-        const told = tellRelease(custody, subject, identity, signer);
+        const told = begin(custody, subject, signer);
+        told.push(...tellRelease(custody, subject, identity, signer));
         const quorum = 'fileKey' in identity ? identity.release?.split : undefined;
         const whole = entries.length === manifest.entries.length;
         const { keys, fileKey } = unlockKeyring(ring, core, identity, path);

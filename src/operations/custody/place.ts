@@ -31,6 +31,14 @@ export interface Recorded {
   readonly ledger?: { readonly origin: string; readonly size: number };
 }
 
+/** @throws StrongroomError USAGE where nothing is told, and a log was to have it too. */
+export function assertNoLedger({ ledger }: CustodyOptions): void {
+  if (ledger === undefined) return;
+  throw new StrongroomError('USAGE', 'a log gets what a custody file tells, and there is none', {
+    hint: 'begin one: --custody',
+  });
+}
+
 /** The custody file to write to, if any. */
 export function custodyFileOf(archive: string, custody: CustodyOptions['custody']) {
   if (custody === false) return undefined;

@@ -8,11 +8,14 @@ import type { LockOptions } from '../../engine/lock.ts';
 import type { Identity } from '../../keys/identity.ts';
 import type { Trust } from '../../keys/policy.ts';
 import type { Ledger } from '../../provenance/ledger/append.ts';
-import { assertAbout, assertInForce } from '../../provenance/statements/against.ts';
+import { hasEntries } from '../../provenance/ledger/prove.ts';
+import { assertAbout } from '../../provenance/statements/against.ts';
+import { entriesOf } from '../../provenance/statements/entry.ts';
 import { accessEvent, accessOf } from '../../provenance/statements/events.ts';
-import { custodyPathOf, withCustody } from '../../provenance/statements/file.ts';
-import { beginOrHold, lastOf, tellRelease } from './change.ts';
-import { type Recorded, readSubject, recorded } from './place.ts';
+import { custodyPathOf, type OpenCustody, withCustody } from '../../provenance/statements/file.ts';
+import type { Statement } from '../../provenance/statements/statement.ts';
+import { assertReady, begin, tellRelease } from './change.ts';
+import { type Recorded, readSubject, recorded, type Subject } from './place.ts';
 
 export interface RecordOptions extends LockOptions {
   /** Signs what is told. */
@@ -48,25 +51,25 @@ export async function recordCustody(path: string, options: RecordOptions): Promi
 }
 
 function catchUp(custody: OpenCustody, subject: Subject, identity: Identity, file: string) {
-  if (custody.steps.length === 0) return beginOrHold(custody, subject, identity, file);
-  assertAbout(custody.steps, subject, subject.seal, file);
-  const { access } = lastOf(custody);
-  if (accessOf(subject.ring).ring.epoch > access.ring.epoch) {
-    return [custody.add(accessEvent(subject, access, subject.ring), identity)];
+  const last = custody.steps.at(-1);
+  if (last !== undefined && accessOf(subject.ring).ring.epoch > last.access.ring.epoch) {
+    assertAbout(custody.steps, subject, subject.seal, file);
+    return [custody.add(accessEvent(subject, last.access, subject.ring), identity)];
   }
-  assertInForce(access, subject.ring, file);
-  return [];
+  assertReady(custody, subject, identity, file);
+  return begin(custody, subject, identity);
 }
 
 /** The lines that a log does not have, such as after it could not be written to. */
 function notIn({ directory }: Ledger, { steps }: OpenCustody): Statement[] {
-  const known = new Set<string>();
-  for (const entry of logEntries(directory)) known.add(hex(entry));
-  const first = lastOf({ steps }) && steps[0]?.statement;
+  const statements = steps.map(({ statement }) => statement);
+  const [first] = statements;
   if (first === undefined) return [];
-  return steps
-    .map(({ statement }) => statement)
-    .filter((statement) => entriesOf(first, statement).some((entry) => !known.has(hex(entry))));
+  const known = hasEntries(
+    directory,
+    statements.flatMap((statement) => entriesOf(first, statement)),
+  );
+  return statements.filter((_, i) => !known[2 * i] || !known[2 * i + 1]);
 }
 
 /**
@@ -83,7 +86,8 @@ export async function recordRelease(
   const file = options.custody ?? custodyPathOf(path);
   return withCustody(file, options, async (custody) => {
     const subject = await readSubject(path, keyring);
-    const told = beginOrHold(custody, subject, identity, file);
+    assertReady(custody, subject, identity, file);
+    const told = begin(custody, subject, identity);
     told.push(...tellRelease(custody, subject, holder, identity));
     return recorded(file, custody, told, ledger);
   });

@@ -9,8 +9,8 @@ import { commitmentOf } from '../ledger/commitment.ts';
 import type { Statement } from './statement.ts';
 
 /**
- * The entry that says that a file has a line of this number: 48 bytes, HMAC-SHA-384 under the
- * salt of its first line. It is another one for every number and every file, so that strangers
+ * What stands in a log for there being a line of this number: 48 bytes, HMAC-SHA-384 under the
+ * salt of the first line. It is another one for every number and every file, so that strangers
  * cannot tell which entries belong together, nor how many lines a file has.
  */
 export function placeOf(first: Statement, number: number): Uint8Array {
@@ -18,8 +18,12 @@ export function placeOf(first: Statement, number: number): Uint8Array {
   return hmacSha384(salt, concat(utf8('strongroom/v1/custody-place'), u64(number)));
 }
 
-/** The entries of a line: the digest of what is salted, then the place. */
-export const entriesOf = (first: Statement, statement: Statement): readonly Uint8Array[] => [
-  commitmentOf(statement.bytes),
+/** What a log commits to for a line: the line, whose salt hides what it says, and its place. */
+export const documentsOf = (first: Statement, statement: Statement): readonly Uint8Array[] => [
+  statement.bytes,
   placeOf(first, statement.predicate.number),
 ];
+
+/** The entries of a line. */
+export const entriesOf = (first: Statement, statement: Statement): readonly Uint8Array[] =>
+  documentsOf(first, statement).map(commitmentOf);

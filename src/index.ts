@@ -6,6 +6,7 @@
  */
 export type { DirectoryEntry, Entry, FileEntry } from './archive/entry.ts';
 export type { FoundKey, KeyHolder } from './archive/keyring.ts';
+export type { Release } from './archive/quorum.ts';
 export type { Access } from './archive/reader.ts';
 export type { Claims, Predecessor } from './archive/seal.ts';
 export type { SuiteName } from './crypto/suites.ts';
@@ -83,6 +84,8 @@ export {
   type VerifyTranscriptOptions,
   verifyTranscript,
 } from './operations/ceremony/verify.ts';
+export type { LedgerDemand } from './operations/custody/demand.ts';
+export type { OpenedOptions } from './operations/custody/opened.ts';
 export type { CustodyOptions, Recorded } from './operations/custody/place.ts';
 export { type RecordOptions, recordCustody, recordRelease } from './operations/custody/record.ts';
 export { type CustodyStory, showCustody } from './operations/custody/show.ts';
@@ -172,8 +175,5 @@ export {
   type WitnessOptions,
   witnessLedger,
 } from './provenance/ledger/witness.ts';
-export type { LedgerDemand } from './operations/custody/demand.ts';
-export type { OpenedOptions } from './operations/custody/opened.ts';
 export type { Proof } from './provenance/proofs.ts';
-export type { Release } from './archive/quorum.ts';
 export { custodyPathOf, type Repair, repairCustody } from './provenance/statements/file.ts';

@@ -4,6 +4,7 @@ import { StrongroomError } from '../errors.ts';
 import { addCard } from './card/card.ts';
 import { addCat } from './cat.ts';
 import { addCeremony } from './ceremony/ceremony.ts';
+import { addCustody } from './custody/custody.ts';
 import { addGrant } from './grant.ts';
 import { addInspect } from './inspect.ts';
 import { addKeygen } from './keygen.ts';
@@ -57,6 +58,7 @@ else to standard error. STRONGROOM_DEBUG=1 shows where an error came from.`,
     addRevoke,
     addRekey,
     addQuorum,
+    addCustody,
     addLedger,
   ]) {
     add(program);

@@ -30,7 +30,11 @@ import { trustedCard } from '../keys/policy.ts';
 import type { CustodyOptions, Recorded } from './custody/place.ts';
 import { prepareRekeyed } from './custody/rekeyed.ts';
 
-export interface RekeyOptions extends RunOptions, Freshness, Omit<Access, 'identity'>, CustodyOptions {
+export interface RekeyOptions
+  extends RunOptions,
+    Freshness,
+    Omit<Access, 'identity'>,
+    CustodyOptions {
   /** Opens the old archive, unless `holder` does, and signs the new one as its author. */
   readonly identity: Identity;
   /** Who has the key of the old archive, if it is not the identity, such as a quorum. */

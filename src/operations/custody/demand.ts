@@ -1,10 +1,11 @@
 /** A demand of `verify`: a log has what was told of the sealing of an archive. */
+
+import { isStrongroomError } from '../../errors.ts';
+import type { Trust } from '../../keys/policy.ts';
 import { commitmentOf } from '../../provenance/ledger/commitment.ts';
 import type { LedgerPolicy } from '../../provenance/ledger/policy.ts';
 import { maxProofBytes } from '../../provenance/ledger/proof.ts';
 import { verifyLedgerProof } from '../../provenance/ledger/verify.ts';
-import { isStrongroomError } from '../../errors.ts';
-import type { Trust } from '../../keys/policy.ts';
 import type { Proof } from '../../provenance/proofs.ts';
 import { assertAbout } from '../../provenance/statements/against.ts';
 import { custodyPathOf, readCustody } from '../../provenance/statements/file.ts';

@@ -91,7 +91,11 @@ export const readSubject = (path: string, keyring?: string): Promise<Subject> =>
 
 /** A failure to tell what has been done already. */
 export const untold = (error: StrongroomError, archive: string): StrongroomError =>
-  new StrongroomError(error.code, `${archive}: it is done, but was not recorded: ${error.message}`, {
-    cause: error,
-    hint: `when that is mended, record it: strongroom custody record ${archive}`,
-  });
+  new StrongroomError(
+    error.code,
+    `${archive}: it is done, but was not recorded: ${error.message}`,
+    {
+      cause: error,
+      hint: `when that is mended, record it: strongroom custody record ${archive}`,
+    },
+  );

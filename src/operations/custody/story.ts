@@ -1,7 +1,8 @@
 /** A custody file as a story: what happened, when, by whose word. */
+
+import type { Card } from '../../keys/card.ts';
 import type { Change, Step } from '../../provenance/statements/chain.ts';
 import type { EventName } from '../../provenance/statements/statement.ts';
-import type { Card } from '../../keys/card.ts';
 
 /** A key, with the name on a card that the reader has. */
 export interface Named {

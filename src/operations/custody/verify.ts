@@ -1,5 +1,5 @@
 /** Verifying the chain of custody of an archive: whose words, in which order, and all of them. */
-import { trustKeyring } from '../../archive/keyring.ts';
+import { trustKeyring, unlockKeyring } from '../../archive/keyring.ts';
 import { type Access as ArchiveAccess, unlock } from '../../archive/reader.ts';
 import { trustSeal } from '../../archive/seal.ts';
 import { fromBase64, wipe } from '../../bytes.ts';
@@ -9,7 +9,6 @@ import { StrongroomError } from '../../errors.ts';
 import type { Card } from '../../keys/card.ts';
 import type { Identity } from '../../keys/identity.ts';
 import type { Trust } from '../../keys/policy.ts';
-import { unlockKeyring } from '../../archive/keyring.ts';
 import { assertAbout, assertInForce } from '../../provenance/statements/against.ts';
 import type { Step } from '../../provenance/statements/chain.ts';
 import { commitContents } from '../../provenance/statements/events.ts';
@@ -154,7 +153,8 @@ function openCommitments(
 /** A commitment to all of the contents, if there is one. */
 function contentsOf(statement: Step['statement']): string | undefined {
   if (statement.event === 'sealed') return statement.predicate.contents;
-  if (statement.event === 'opened' && statement.predicate.whole) return statement.predicate.contents;
+  if (statement.event === 'opened' && statement.predicate.whole)
+    return statement.predicate.contents;
   return undefined;
 }
 

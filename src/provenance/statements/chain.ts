@@ -154,11 +154,7 @@ function assertReleasable({ predicate }: Of<'released'>, access: Access, refuse:
 }
 
 /** Who opens by a quorum's decision has told of that decision before. */
-function assertReleased(
-  steps: readonly Step[],
-  { predicate }: Of<'opened'>,
-  refuse: Refuse,
-): void {
+function assertReleased(steps: readonly Step[], { predicate }: Of<'opened'>, refuse: Refuse): void {
   const { quorum, signer } = predicate;
   if (quorum === undefined) return;
   const released = steps.some(

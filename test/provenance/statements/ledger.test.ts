@@ -8,7 +8,6 @@ import {
   createLedgerKey,
   custodyPathOf,
   decodeLedgerPolicy,
-  encodeVkeys,
   grant,
   type Ledger,
   open,
@@ -19,6 +18,7 @@ import {
   verify,
   verifyCustody,
 } from '#strongroom/index.js';
+import { encodeVkey } from '#strongroom/provenance/ledger/signatures.js';
 import { outcome, sharedWorkspace, writeFiles } from '../../support/archive.ts';
 import { cast, linesAt, trust, verdict, whom, writeLines } from './helpers.ts';
 
@@ -32,7 +32,7 @@ const policy = (vkeys: readonly string[]) =>
   decodeLedgerPolicy(
     Buffer.from([...vkeys.map((vkey) => `log ${vkey}`), 'quorum none', ''].join('\n')),
   );
-const vkeys = Buffer.from(encodeVkeys(ledger.key.verifiers)).toString().trim().split('\n');
+const vkeys = ledger.key.verifiers.map(encodeVkey);
 const log = { directory, policy: policy(vkeys) };
 
 beforeAll(async () => {
@@ -95,8 +95,7 @@ describe('a log', () => {
 
   it('is not believed without a policy that knows it', async () => {
     const strange = createLedgerKey('log.example', 'log');
-    const other = Buffer.from(encodeVkeys(strange.verifiers)).toString().trim().split('\n');
-    const ledgerOf = { directory, policy: policy(other) };
+    const ledgerOf = { directory, policy: policy(strange.verifiers.map(encodeVkey)) };
     expect(await verdict(archive, { ledger: ledgerOf })).toBe('LEDGER_UNTRUSTED');
   });
 });

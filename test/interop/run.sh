@@ -1,7 +1,22 @@
 #!/usr/bin/env bash
-# Archives of the project's command against the second reader. Needs the build, and Python 3.11.
+# What the project writes against second readers: logs in Go, archives in Python. Needs the build,
+# Python 3.11, and for logs Go 1.26.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+
+# A second reader of logs is checked first, since the other one ends this script.
+if command -v go > /dev/null; then
+  logs=$(mktemp -d)
+  (cd test/interop/ledger && go build -o "$logs/check" .)
+  for size in 2 255 256 257 70001; do
+    mkdir "$logs/$size"
+    node test/interop/ledger/make.ts "$logs/$size" "$size"
+    "$logs/check" "$logs/$size"
+  done
+  rm -r "$logs"
+else
+  echo 'SKIPPED: logs against golang.org/x/mod/sumdb/tlog, since there is no Go here' >&2
+fi
 
 venv=.venv/interop
 wanted=test/interop/requirements.txt

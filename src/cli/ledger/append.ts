@@ -30,7 +30,7 @@ export function addAppend(ledger: Command): void {
       'before',
       `Examples:
   strongroom ledger append log release.json --key log.key
-  strongroom ledger append log w.srm.custody.jsonl --lines --missing --key log.key
+  strongroom ledger append log w.custody.jsonl --lines --missing --key log.key
 `,
     )
     .option('--lines', 'every line is a document of its own, without its newline')

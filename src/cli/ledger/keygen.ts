@@ -26,7 +26,7 @@ export function addKeygen(ledger: Command): void {
       `Examples:
   strongroom ledger keygen --name example.com/log -o log.key
   strongroom ledger keygen --name witness.example/w1 --witness -o w1.key
-  strongroom ledger keygen --name example.com/log --plain -o log.key   for a machine
+  strongroom ledger keygen --name example.com/log --plain -o log.key
 `,
     )
     .requiredOption('-n, --name <NAME>', 'its name, such as the address without https://')

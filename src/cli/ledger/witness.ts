@@ -28,8 +28,8 @@ export function addWitness(ledger: Command): void {
     .addHelpText(
       'before',
       `Examples:
-  strongroom ledger witness log --key w1.key --memory seen --policy policy > w1.sig
-  strongroom ledger witness log --key w1.key --memory seen --policy policy --add
+  strongroom ledger witness log --key w1.key --memory seen --policy p > w1.sig
+  strongroom ledger witness log --key w1.key --memory seen --policy p --add
 `,
     )
     .requiredOption('--memory <DIR>', 'what this witness saw; made if it is not there')

@@ -4,10 +4,9 @@
  *
  * c2sp.org/tlog-tiles
  */
-import { randomBytes } from 'node:crypto';
 import { closeSync, fstatSync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { readFully, syncDirectory } from '../../engine/files.ts';
 import { asStrongroomError, StrongroomError } from '../../errors.ts';
 import { hashBytes } from './merkle.ts';
@@ -129,6 +128,8 @@ async function syncDurably(directory: string): Promise<void> {
 
 /**
  * Replaces a file in one step, durably: it has the old bytes or the new ones, whatever happens.
+ * The caller has the lock, so that one name serves for the file to be: what a crash leaves of it
+ * is written over.
  * @param assertAllowed the last thing before the step.
  */
 export async function replaceFile(
@@ -136,7 +137,7 @@ export async function replaceFile(
   bytes: Uint8Array,
   assertAllowed: () => void = () => {},
 ): Promise<void> {
-  const temporary = `${path}.${randomBytes(6).toString('hex')}.partial`;
+  const temporary = join(dirname(path), `.${basename(path)}.partial`);
   try {
     await writeDurably(temporary, bytes);
     assertAllowed();

@@ -19,7 +19,8 @@ export interface LedgerPolicy {
 type Rule = (cosigners: ReadonlySet<Verifier>) => boolean;
 
 const maxPolicyBytes = 2 ** 20;
-const maxLines = 10_000;
+/** Also bounds how deep groups of groups can go. */
+const maxLines = 4096;
 
 /** Names and keys as they are read, line by line. */
 interface Draft {
@@ -91,9 +92,12 @@ function ruleOf({ rules }: Draft, name: string): Rule {
 }
 
 function thresholdOf(count: string | undefined, members: number): number {
-  const words: Readonly<Record<string, number>> = { any: 1, all: members };
+  const words = new Map([
+    ['any', 1],
+    ['all', members],
+  ]);
   const isNumber = count !== undefined && /^[1-9]\d{0,4}$/.test(count);
-  const threshold = isNumber ? Number(count) : words[count ?? ''];
+  const threshold = isNumber ? Number(count) : words.get(count ?? '');
   if (members === 0) throw new Fault('a group has a member or more');
   if (threshold === undefined || threshold > members) {
     throw new Fault(`a threshold is any, all, or a number from 1 to ${members}`);

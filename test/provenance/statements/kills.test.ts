@@ -19,15 +19,19 @@ const script = resolve('test/support/granting.mjs');
 const who = people();
 const root = sharedWorkspace();
 const { author, stranger, trust } = who;
-const kills = 30;
+const kills = 24;
 
-/** Grants and revokes in a process of its own, killed after `ms`. */
-async function killedAfter(args: readonly string[], ms: number): Promise<void> {
+/** Grants and revokes in a process of its own, killed `ms` after it told so many changes. */
+async function killedAfter(args: readonly string[], changes: number, ms: number): Promise<void> {
   const child = spawn(process.execPath, [script, ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
+  let told = 0;
   for await (const line of createInterface(child.stdout)) {
-    if (JSON.parse(line).ready !== undefined) void sleep(ms).then(() => child.kill('SIGKILL'));
+    const { ready, epoch } = JSON.parse(line);
+    if (epoch !== undefined) told += 1;
+    const isTime = ready === undefined ? told === changes : changes === 0;
+    if (isTime) void sleep(ms).then(() => child.kill('SIGKILL'));
   }
 }
 
@@ -41,7 +45,7 @@ it(`${kills} kills`, { timeout: 0 }, async () => {
     keyFiles(root, 'stranger', stranger).card,
   ];
   for (let i = 0; i < kills; i++) {
-    await killedAfter(args, Math.random() * 150);
+    await killedAfter(args, i % 3, Math.random() * 100);
     let verdict = await outcome(() => verifyCustody(archive, { trust }));
     expect(['accepted', 'CUSTODY_TORN', 'CUSTODY_INCOMPLETE']).toContain(verdict);
     if (verdict === 'CUSTODY_TORN') {

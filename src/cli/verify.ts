@@ -41,8 +41,8 @@ export function addVerify(program: Command): void {
   strongroom verify weights.srm --signer lab.key.card
   strongroom verify weights.srm --trust policy.json --json
   strongroom verify weights.srm --signer lab.key.card -i partner.key
-  strongroom verify weights.srm --trust policy.json --require-pq \
-    --require-ledger log.policy
+  strongroom verify weights.srm --trust policy.json --require-pq
+  strongroom verify weights.srm --trust policy.json --require-ledger log.policy
 `,
     )
     .option('-i, --identity <FILE>', 'check what only a key can see as well')

@@ -40,7 +40,7 @@ export function addVerify(custody: Command): void {
       'before',
       `Examples:
   strongroom custody verify weights.srm --trust policy.json
-  strongroom custody verify weights.srm --trust policy.json --card partner.card \\
+  strongroom custody verify weights.srm --trust p.json --card partner.card \\
     --ledger log --ledger-policy log.policy
   strongroom custody verify w.srm --trust policy.json --since lab.custody.jsonl
   strongroom custody verify w.srm --trust policy.json \\

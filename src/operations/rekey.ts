@@ -71,9 +71,9 @@ export async function rekey(path: string, options: RekeyOptions): Promise<RekeyR
   const file = createFile(options.output);
   const fileKey = new Uint8Array(randomBytes(fileKeyBytes));
   try {
-    const { identity, holder = identity, trust, keyring } = options;
+    const { identity, holder = identity, trust, keyring, signal } = options;
     const [made, core] = await using(openSource(location), async (source) => {
-      const old = await unlock(source, { identity: holder, trust, keyring });
+      const old = await unlock(source, { identity: holder, trust, keyring, signal });
       try {
         holdEpoch(old, options, path);
         assertFit(old.core, options);
@@ -152,8 +152,9 @@ async function writeArchive(
   const { payload, tree, seal } = old.trailer;
   const keys = deriveArchiveKeys(fileKey, core);
   const { header, state } = startEncryption(keys.payload, core.hash, segmentBytes);
-  const fd = openSync(output, 'r+');
+  let fd: number | undefined;
   try {
+    fd = openSync(output, 'r+');
     const at = payloadOffset(core);
     const ring = ringFor(core, keys, fileKey, options);
     writeFully(fd, core.bytes, 0);
@@ -176,13 +177,13 @@ async function writeArchive(
       floeHeader: header,
       manifest: old.manifest,
       payload: { length: payload.length, segments: payload.segments },
-      leaves: leaves.hashes,
+      leaves: leaves.hashes(payload.segments),
       at: at + ciphertextBytes(payload.length, segmentBytes),
     });
     for (const { bytes, offset } of made.parts) writeFully(fd, bytes, offset);
     return made;
   } finally {
-    closeSync(fd);
+    if (fd !== undefined) closeSync(fd);
     keys.wipe();
     wipe(state.messageKey);
   }

@@ -1,7 +1,7 @@
 /** The seal: the author's signed statement of what the archive holds (docs/format.md, "Seal"). */
 import { z } from 'zod';
 import { base64, equal, fromHex, hex } from '../bytes.ts';
-import { floeHeaderBytes } from '../crypto/floe.ts';
+import { floeHeaderBytes, segmentCount } from '../crypto/floe.ts';
 import { maxSegments } from '../crypto/segment.ts';
 import { type SuiteName, suites } from '../crypto/suites.ts';
 import { StrongroomError } from '../errors.ts';
@@ -170,7 +170,7 @@ export function decodeSeal(bytes: Uint8Array, core: Core, name: string): Seal {
       throw invalid('the author of a predecessor has the wrong number of keys');
     }
   }
-  const segments = Math.max(1, Math.ceil(predicate.payload.length / core.segmentBytes));
+  const segments = segmentCount(predicate.payload.length, core.segmentBytes);
   if (predicate.payload.segments !== segments) {
     throw mismatch(
       `states ${predicate.payload.segments} segments where its length makes ${segments}`,

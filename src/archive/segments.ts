@@ -101,6 +101,11 @@ export class SegmentReader {
     }
     return segment;
   }
+
+  /** Wipes the buffer, into which callers may decrypt. */
+  close(): void {
+    this.#buffer.segment.fill(0);
+  }
 }
 
 /** Reads ranges of the verified plaintext, keeping the last few segments. */
@@ -116,11 +121,6 @@ export class PlaintextReader {
     this.#segments = segments;
     this.#cipher = createSegmentCipher(floe);
     this.#keep = keep;
-  }
-
-  /** Bytes of plaintext in all. */
-  get length(): number {
-    return this.#payload.length;
   }
 
   /** Fills `into` from `offset` on; returns fewer bytes only at the end. */

@@ -7,7 +7,7 @@ import {
   readFront,
   readManifestBytes,
   readTrailer,
-  unlock,
+  unlockFrom,
 } from '../archive/reader.ts';
 import { type Claims, type Predecessor, trustSeal } from '../archive/seal.ts';
 import { assertTarFits } from '../archive/tarfit.ts';
@@ -66,7 +66,7 @@ export function verify(path: string, options: VerifyOptions): Promise<VerifyRepo
   const location = { kind: 'file', path } as const;
   return using(openSource(location), async (source) => {
     const { name } = source;
-    const front = await readFront(source, keyring);
+    const front = await readFront(source, keyring, options.signal);
     const { core, ring } = front;
     const granter = trustKeyring(ring, core, trust, name);
     holdEpoch(front, options, name);
@@ -83,7 +83,7 @@ export function verify(path: string, options: VerifyOptions): Promise<VerifyRepo
     await readFloeHeader(source, trailer);
     await readManifestBytes(source, core, trailer);
     if (identity !== undefined) {
-      const archive = await unlock(source, { identity, trust, keyring });
+      const archive = await unlockFrom(source, front, { identity, trust });
       try {
         await assertTarFits(source, archive);
       } finally {

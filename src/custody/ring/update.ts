@@ -114,9 +114,10 @@ async function updateDetached(
   options: UpdateOptions,
   change: (front: OpenFront) => RingChange | Promise<RingChange>,
 ): Promise<Updated> {
+  // Begun when all is there: until then a signal ends the process, and would leave it.
+  const updated = await nextOf(path, options, change);
   const file = createFile(output);
   try {
-    const updated = await nextOf(path, options, change);
     const { bytes } = updated.after;
     if (bytes.length > maxKeyringBytes) {
       throw new StrongroomError('RING_FULL', `${output}: longer than ${maxKeyringBytes} bytes`, {

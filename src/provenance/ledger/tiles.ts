@@ -3,7 +3,7 @@
  *
  * c2sp.org/tlog-tiles
  */
-import { concat, viewOf } from '../../bytes.ts';
+import { viewOf } from '../../bytes.ts';
 import { hashBytes } from './merkle.ts';
 
 /** Hashes in a full tile, and entries in a full bundle. */
@@ -51,9 +51,6 @@ export function encodeEntry(entry: Uint8Array): Uint8Array<ArrayBuffer> {
   out.set(entry, lengthBytes);
   return out;
 }
-
-export const encodeBundle = (entries: readonly Uint8Array[]): Uint8Array =>
-  concat(...entries.map(encodeEntry));
 
 /**
  * The first `count` entries of a bundle, which may have more only if `isLonger`.

@@ -23,7 +23,7 @@ describe('a log', () => {
   it('has one tree, however its entries came', async () => {
     await fc.assert(
       fc.asyncProperty(
-        fc.array(fc.constantFrom(0, 1, 2, 3, 100, 255, 256, 257, 600), { maxLength: 6 }),
+        fc.array(fc.constantFrom<number>(0, 1, 2, 3, 100, 255, 256, 257, 600), { maxLength: 6 }),
         async (batches) => {
           const total = batches.reduce((sum, count) => sum + count, 0);
           const [many, once] = [await logOf(batches), await logOf([total])];

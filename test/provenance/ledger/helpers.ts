@@ -3,7 +3,7 @@ import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { utf8 } from '#strongroom/bytes.js';
+import { concat, utf8 } from '#strongroom/bytes.js';
 import { appendEntries, createLedger, type Ledger } from '#strongroom/provenance/ledger/append.js';
 import {
   createLedgerKey,
@@ -11,6 +11,7 @@ import {
   policyLines,
 } from '#strongroom/provenance/ledger/keyfile.js';
 import { decodeLedgerPolicy } from '#strongroom/provenance/ledger/policy.js';
+import { encodeEntry } from '#strongroom/provenance/ledger/tiles.js';
 
 export const logKey = createLedgerKey('example.com/log', 'log');
 export const witnessKey = createLedgerKey('witness.example/w1', 'witness');
@@ -30,6 +31,10 @@ export const entryAt = (index: number): Uint8Array => utf8(`entry ${index}`);
 
 export const entries = (count: number, from = 0): Uint8Array[] =>
   Array.from({ length: count }, (_, i) => entryAt(from + i));
+
+/** Entries as a bundle has them. */
+export const bundleOf = (list: readonly Uint8Array[]): Uint8Array =>
+  concat(...list.map(encodeEntry));
 
 /** A directory that is gone after the test. */
 export function scratch(): string {

@@ -15,9 +15,19 @@ import { appendEntries, type Ledger } from '#strongroom/provenance/ledger/append
 import { auditLedger } from '#strongroom/provenance/ledger/audit.js';
 import { commitmentOf } from '#strongroom/provenance/ledger/commitment.js';
 import { readLogCheckpoint } from '#strongroom/provenance/ledger/log.js';
-import { decodeBundle, encodeBundle } from '#strongroom/provenance/ledger/tiles.js';
+import { decodeBundle } from '#strongroom/provenance/ledger/tiles.js';
 import { codeOf } from '../../keys/helpers.ts';
-import { copyOf, entries, entryAt, filesOf, logKey, logOf, policy, scratch } from './helpers.ts';
+import {
+  bundleOf,
+  copyOf,
+  entries,
+  entryAt,
+  filesOf,
+  logKey,
+  logOf,
+  policy,
+  scratch,
+} from './helpers.ts';
 
 /** Files that a log of this size is made of: two full tiles, partial ones, and a level above. */
 const size = 600;
@@ -139,7 +149,7 @@ describe('an audit notices', () => {
         swapped[j] = list[i] as Uint8Array;
         const changes = [list.toSpliced(i, 1), list.toSpliced(i, 0, entryAt(9)), swapped];
         for (const change of i === j ? changes.slice(0, 2) : changes) {
-          const directory = altered((path) => writeFileSync(path(name), encodeBundle(change)));
+          const directory = altered((path) => writeFileSync(path(name), bundleOf(change)));
           expect(caught).toContain(await audit(directory));
         }
       }),

@@ -2,13 +2,13 @@ import { expect, it } from 'vitest';
 import { concat, utf8 } from '#strongroom/bytes.js';
 import {
   decodeBundle,
-  encodeBundle,
   hashesAt,
   maxEntryBytes,
   tilePath,
   tilePathOf,
   widthIn,
 } from '#strongroom/provenance/ledger/tiles.js';
+import { bundleOf } from './helpers.ts';
 
 it('names tiles as the specification does', () => {
   expect(tilePath(0, 0)).toBe('tile/0/000');
@@ -36,7 +36,7 @@ it('has the tiles of the example: a tree of 70,000', () => {
 
 it('reads bundles back, and refuses what is none', () => {
   const entries = [utf8(''), utf8('a'), new Uint8Array(maxEntryBytes).fill(7)];
-  const bundle = encodeBundle(entries);
+  const bundle = bundleOf(entries);
   expect(bundle.length).toBe(3 * 2 + 1 + maxEntryBytes);
   expect(decodeBundle(bundle, 3)).toEqual(entries);
   expect(decodeBundle(bundle, 2)).toBeUndefined();

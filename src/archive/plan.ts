@@ -20,8 +20,8 @@ import {
 } from '../engine/files.ts';
 import { type FilePiece, noLiterals, type Pieces, shareFiles } from '../engine/pieces.ts';
 import { asStrongroomError, isStrongroomError, StrongroomError } from '../errors.ts';
+import { printable } from '../text.ts';
 import type { Entry } from './entry.ts';
-import { printable } from './paths.ts';
 import { blockBytes, decodeHeader } from './tar/header.ts';
 import { layTar, type PlannedFile } from './tar/layout.ts';
 import { readTarEntries } from './tar/read.ts';

@@ -6,7 +6,7 @@ import { maxSegments } from '../crypto/segment.ts';
 import { type SuiteName, suites } from '../crypto/suites.ts';
 import { StrongroomError } from '../errors.ts';
 import { encodeJson, isPlainJson } from '../json.ts';
-import { type Card, cardDocumentSchema, isValidAt } from '../keys/card.ts';
+import { type Card, isValidAt } from '../keys/card.ts';
 import { assertSignedWhileActive } from '../keys/enforce.ts';
 import {
   decodeStatement,
@@ -18,7 +18,8 @@ import {
 } from '../keys/envelope.ts';
 import type { Identity } from '../keys/identity.ts';
 import { type Trust, trustedCard } from '../keys/policy.ts';
-import { schemas, timeOf } from '../keys/signed.ts';
+import { schemas } from '../keys/signed.ts';
+import { timeOf } from '../time.ts';
 import type { Core } from './core.ts';
 import { commitBytes } from './filekey.ts';
 
@@ -41,12 +42,12 @@ function isPlain(value: unknown): boolean {
 export const areClaims = (claims: unknown): boolean =>
   isPlainJson(claims) && claimsSchema.safeParse(claims).success;
 
-const authorSchema = z.strictObject({ keys: z.array(schemas.keyId), name: z.string().max(128) });
+const authorSchema = z.strictObject({ keys: z.array(schemas.keyId).max(8), name: schemas.name() });
 
 /** An archive whose content was sealed anew, under another key. */
 const predecessor = z.strictObject({
   archive: schemas.keyId,
-  author: authorSchema.extend({ name: cardDocumentSchema.shape.signed.shape.name }),
+  author: authorSchema,
   contentRoot: treeDigest,
   time: schemas.time,
 });
@@ -179,19 +180,23 @@ export function decodeSeal(bytes: Uint8Array, core: Core, name: string): Seal {
   return { predicate, contentRoot: root, bytes: bytes.slice(), envelope: decoded.envelope };
 }
 
+/** Whether the signatures on a seal are those of a card; when it was valid is another matter. */
+export const isSealedBy = ({ envelope }: Seal, card: Card): boolean =>
+  statementVerifies(envelope, card);
+
 /**
  * The author of a seal, if the reader trusts them as one.
  * @throws StrongroomError SEAL_UNTRUSTED, KEY_COMPROMISED.
  */
 export function trustSeal(seal: Seal, core: Core, trust: Trust, name: string): Card {
-  const { predicate, envelope } = seal;
+  const { predicate } = seal;
   const untrusted = (what: string) =>
     new StrongroomError('SEAL_UNTRUSTED', `${name}: ${what}`, { file: name });
   const card = trustedCard(trust, 'author', core.authors);
   if (card === undefined || card.suite !== core.suite) {
     throw untrusted('was sealed by someone who is not trusted as an author');
   }
-  if (!statementVerifies(envelope, card)) {
+  if (!isSealedBy(seal, card)) {
     throw untrusted(`the signature of ${card.name} on the seal is wrong`);
   }
   if (!isValidAt(card, predicate.time)) {

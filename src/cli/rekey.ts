@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { StrongroomError } from '../errors.ts';
 import type { KeyHolder } from '../index.ts';
-import { assertFree, assertThere, pathsIn, readCards, withAccess } from './access.ts';
+import { assertFree, assertThere, recipientsOf, withAccess } from './access.ts';
 import {
   type CustodyOptions,
   custodyOptions,
@@ -66,14 +66,11 @@ export function addRekey(program: Command): void {
 }
 
 async function run(archive: string, options: Options): Promise<void> {
-  const { output, recipient = [], recipientsFile, reason, room, hideRecipients } = options;
-  const { custody } = options;
+  const { output, reason, room, hideRecipients, custody } = options;
   assertThere(archive);
   assertFree(output, 'file');
-  const more = recipientsFile === undefined ? [] : await pathsIn(recipientsFile);
-  const paths = [...recipient, ...more];
-  if (paths.length === 0) throw new StrongroomError('NO_RECIPIENTS', 'nobody could open it');
-  const recipients = await readCards(paths);
+  const recipients = await recipientsOf(options);
+  if (recipients.length === 0) throw new StrongroomError('NO_RECIPIENTS', 'nobody could open it');
   const { rekey } = await import('../index.ts');
   const done = await withAccess(options, false, (access) => {
     const named = { output, recipients, hideRecipients, reason, room, custody };

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Proof } from '../index.ts';
 import { assertThere, freshnessOf, trustOf, unlockIdentity } from './access.ts';
-import { bytes, plural } from './format.ts';
+import { bytes, plural, who } from './format.ts';
 import { readLedgerPolicy } from './ledger/shared.ts';
 import { lineage } from './lineage.ts';
 import { encode, report, table } from './messages.ts';
@@ -81,7 +81,7 @@ async function run(archive: string, options: Options): Promise<void> {
     const { author, keyring, claims, rekeyed } = found;
     const lines = table([
       ['verified', archive],
-      ['author', `${author.name} (${author.fingerprint})`],
+      ['author', who(author)],
       ['sealed at', found.sealedAt],
       ['suite', found.suite],
       ['content', found.contentRoot],
@@ -90,7 +90,7 @@ async function run(archive: string, options: Options): Promise<void> {
         'key ring',
         `epoch ${keyring.epoch}, ${plural(keyring.recipients, 'recipient')}, ` +
           (keyring.quorums > 0 ? `${plural(keyring.quorums, 'quorum')}, ` : '') +
-          `granted by ${keyring.grantedBy.name}`,
+          `granted by ${who(keyring.grantedBy)}`,
       ],
       ['claims', claims && encode(claims)],
       ...lineage(rekeyed),

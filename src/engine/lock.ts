@@ -22,7 +22,8 @@ import {
   StrongroomError,
 } from '../errors.ts';
 import { decodeJson, encodeJson } from '../json.ts';
-import { schemas, timeOf } from '../keys/signed.ts';
+import { schemas } from '../keys/signed.ts';
+import { timeOf } from '../time.ts';
 
 /** Longer than any honest writer holds it, the largest slot on a slow disk included. */
 const lifetimeMs = 300_000;

@@ -16,7 +16,7 @@ import {
 } from '../archive/reader.ts';
 import { maxSealBytes } from '../archive/seal.ts';
 import { selectEntries } from '../archive/select.ts';
-import { assertSameEntries, assertTarFits } from '../archive/tarfit.ts';
+import { assertSameEntries, assertSomeFit, assertTarFits } from '../archive/tarfit.ts';
 import { runParallel, runPipe } from '../archive/worker.ts';
 import { concat, equal, hex, wipe } from '../bytes.ts';
 import { ciphertextBytes, floeHeaderBytes, startDecryption } from '../crypto/floe.ts';
@@ -112,7 +112,9 @@ function openFile(location: SourceLocation, options: OpenOptions): Promise<OpenR
       const stage = createDirectory(options.output);
       try {
         // What comes out must be what any tar reader would make of the payload.
-        if (only === undefined) await assertTarFits(source, archive);
+        await (only === undefined
+          ? assertTarFits(source, archive)
+          : assertSomeFit(source, archive, entries));
         const extents = prepareTree(stage.path, entries);
         // All are read unless some were asked for: every byte of a whole archive is verified.
         const wanted =
@@ -141,7 +143,7 @@ async function openPipe(options: OpenOptions): Promise<OpenReport> {
   const { core } = front;
   const { segmentBytes, suite } = core;
   const at = payloadOffset(core);
-  const { keys, grantedBy } = unlockFront(front, options, pipeName);
+  const { keys, grantedBy } = await unlockFront(front, options, pipeName);
   let stage: Output | undefined;
   try {
     stage = createDirectory(options.output);

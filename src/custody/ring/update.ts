@@ -145,7 +145,7 @@ function nextOf(
     const front = await readFront(source, options.keyring);
     const { core, ring } = front;
     assertGranter(identity, core, trust);
-    const { fileKey, keys } = unlockKeyring(ring, core, holder, path);
+    const { fileKey, keys } = await unlockKeyring(ring, core, holder, path);
     try {
       const grantedBy = trustKeyring(ring, core, trust, path);
       holdEpoch(front, options, path);

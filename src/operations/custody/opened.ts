@@ -53,7 +53,7 @@ export async function prepareOpened(
         told.push(...tellRelease(custody, subject, identity, signer));
         const quorum = 'fileKey' in identity ? identity.release?.split : undefined;
         const whole = entries.length === manifest.entries.length;
-        const { keys, fileKey } = unlockKeyring(ring, core, identity, path);
+        const { keys, fileKey } = await unlockKeyring(ring, core, identity, path);
         try {
           const contents = { entries, key: keys.custody };
           told.push(custody.add(openedEvent(subject, ring, contents, { whole, quorum }), signer));

@@ -132,7 +132,7 @@ function openCommitments(
     const opened = await unlock(source, access);
     opened.wipe();
     const { core, ring, manifest } = opened;
-    const { keys, fileKey } = unlockKeyring(ring, core, access.identity, archive);
+    const { keys, fileKey } = await unlockKeyring(ring, core, access.identity, archive);
     try {
       const contents = { entries: manifest.entries, key: keys.custody };
       const committed = told.filter(({ statement }) => contentsOf(statement) !== undefined);

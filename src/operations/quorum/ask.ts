@@ -12,7 +12,7 @@ import { using } from '../../engine/files.ts';
 import { openSource } from '../../engine/source.ts';
 import { StrongroomError } from '../../errors.ts';
 import { assertSealable } from '../../keys/card.ts';
-import { timeOf } from '../../keys/signed.ts';
+import { timeOf } from '../../time.ts';
 
 export interface AskOptions extends Omit<NewQuestion, 'core' | 'split'> {
   /** How the split id begins, in hex; needed only if the archive has several quorums. */

@@ -1,17 +1,8 @@
 /** A question beside the archive that it is about: what is asked, by whom, for which model. */
-import { trustKeyring } from '../../archive/keyring.ts';
 import type { QuorumStanza } from '../../archive/quorum.ts';
-import {
-  assertOneKey,
-  type Front,
-  readFront,
-  readTrailer,
-  type Trailer,
-} from '../../archive/reader.ts';
-import { type Claims, trustSeal } from '../../archive/seal.ts';
-import { fromBase64, hex } from '../../bytes.ts';
-import type { SuiteName } from '../../crypto/suites.ts';
-import { type Freshness, holdEpoch } from '../../custody/epochs/freshness.ts';
+import { type Front, readFront } from '../../archive/reader.ts';
+import { fromBase64 } from '../../bytes.ts';
+import type { Freshness } from '../../custody/epochs/freshness.ts';
 import { maxSignedBytes } from '../../custody/quorum/document.ts';
 import { decodeQuestion, type Question, type QuestionKind } from '../../custody/quorum/question.ts';
 import { assertAsks } from '../../custody/quorum/tally.ts';
@@ -19,6 +10,7 @@ import { using } from '../../engine/files.ts';
 import { openSource } from '../../engine/source.ts';
 import type { Card } from '../../keys/card.ts';
 import type { Trust } from '../../keys/policy.ts';
+import { readAttested, type SealReport, sealReport } from '../attested.ts';
 import { readSmallFile } from '../keyfiles.ts';
 
 /** What everyone who looks at a question needs. */
@@ -33,7 +25,7 @@ export interface AskedOptions extends Freshness {
 }
 
 /** A question in the words of the archive, all of it checked but who asks. */
-export interface QuestionView {
+export interface QuestionView extends SealReport {
   readonly kind: QuestionKind;
   readonly requester: {
     readonly name: string;
@@ -44,13 +36,6 @@ export interface QuestionView {
   readonly purpose: string;
   readonly askedAt: string;
   readonly expires: string;
-  readonly archive: string;
-  readonly suite: SuiteName;
-  readonly contentRoot: string;
-  readonly author: { readonly name: string; readonly fingerprint: string };
-  readonly sealedAt: string;
-  readonly claims?: Claims;
-  readonly payloadBytes: number;
   readonly split: string;
   readonly groups: readonly {
     readonly name: string;
@@ -85,25 +70,18 @@ export async function readAsked(
     const front = await readFront(source, keyring);
     const { core, ring } = front;
     const quorum = assertAsks(question, core, ring, path, now);
-    trustKeyring(ring, core, trust, archive);
-    holdEpoch(front, options, archive);
-    const trailer = await readTrailer(source, core);
-    const author = trustSeal(trailer.seal, core, trust, archive);
-    assertOneKey(front, trailer, archive);
-    const view = viewOf(question, front, quorum, trailer, author, trust);
+    const attested = await readAttested(source, front, options);
+    const view = viewOf(question, sealReport(front, attested), quorum, trust);
     return { question, front, quorum, commit: fromBase64(ring.document.signed.commit), view };
   });
 }
 
 function viewOf(
   { kind, card, signed }: Question,
-  { core }: Front,
+  sealed: SealReport,
   { groups, split }: QuorumStanza,
-  { seal, payload }: Trailer,
-  author: Card,
   trust: Trust,
 ): QuestionView {
-  const { claims, time } = seal.predicate;
   const keysOf = ({ signing }: Card) => signing.map(({ id }) => id).join();
   const known = trust.entries.some((entry) => keysOf(entry.card) === keysOf(card));
   return {
@@ -112,13 +90,7 @@ function viewOf(
     purpose: signed.purpose,
     askedAt: signed.created,
     expires: signed.expires,
-    archive: hex(core.archiveId),
-    suite: core.suite.name,
-    contentRoot: hex(seal.contentRoot),
-    author: { name: author.name, fingerprint: author.fingerprint },
-    sealedAt: time,
-    ...(claims === undefined ? {} : { claims }),
-    payloadBytes: payload.length,
+    ...sealed,
     split,
     groups: groups.map(({ name, threshold, shares }) => ({
       name,

@@ -18,7 +18,8 @@ import { exists, readFully, writeFully } from '../../engine/files.ts';
 import { type Lock, type LockOptions, takeLock } from '../../engine/lock.ts';
 import { createFile } from '../../engine/output.ts';
 import { asStrongroomError, StrongroomError } from '../../errors.ts';
-import { type Signer, timeOf } from '../../keys/signed.ts';
+import type { Signer } from '../../keys/signed.ts';
+import { timeOf } from '../../time.ts';
 import { follow, next, type Step } from './chain.ts';
 import { createStatement, type NewEvent, parseStatement, type Statement } from './statement.ts';
 

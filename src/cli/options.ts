@@ -89,14 +89,18 @@ function isCalendarDay(time: Date, value: string): boolean {
 export const anchorOption = (command: Command): Command =>
   command.option('--anchor <ANCHOR>', 'what holds its key: pkcs11:URI or exec:PROGRAM');
 
-export const passphraseOptions = (command: Command): Command =>
-  anchorOption(command)
+/** Where a passphrase comes from, for keys that no anchor holds. */
+export const passphraseSource = (command: Command): Command =>
+  command
     .option('--passphrase-file <FILE>', 'read the passphrase from a file')
     .option(
       '--passphrase-fd <N>',
       'read the passphrase from a file descriptor',
       integer('--passphrase-fd', 0, 65535),
     );
+
+export const passphraseOptions = (command: Command): Command =>
+  passphraseSource(anchorOption(command));
 
 export const runOptions = (command: Command): Command =>
   command

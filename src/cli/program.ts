@@ -5,10 +5,12 @@ import { addBom } from './bom.ts';
 import { addCard } from './card/card.ts';
 import { addCat } from './cat.ts';
 import { addCeremony } from './ceremony/ceremony.ts';
+import { addCustody } from './custody/custody.ts';
 import { addGrant } from './grant.ts';
 import { addInspect } from './inspect.ts';
 import { addKeygen } from './keygen.ts';
 import { addKeys } from './keys/keys.ts';
+import { addLedger } from './ledger/ledger.ts';
 import { addLs } from './ls.ts';
 import { addOms } from './oms/oms.ts';
 import { addOpen } from './open.ts';
@@ -60,6 +62,8 @@ else to standard error. STRONGROOM_DEBUG=1 shows where an error came from.`,
     addQuorum,
     addOms,
     addBom,
+    addCustody,
+    addLedger,
   ]) {
     add(program);
   }

@@ -10,6 +10,12 @@ import {
   trustOf,
   unlockIdentity,
 } from './access.ts';
+import {
+  type CustodyOptions,
+  newCustodyOptions,
+  tellRecorded,
+  withLedger,
+} from './custody/options.ts';
 import { bytes, plural } from './format.ts';
 import { report, tell } from './messages.ts';
 import { readOmsPublicKey } from './oms/keys.ts';
@@ -24,7 +30,7 @@ import {
 import type { PassphraseOptions } from './passphrase.ts';
 import { operate } from './progress.ts';
 
-interface Options extends PassphraseOptions {
+interface Options extends PassphraseOptions, CustodyOptions {
   readonly output: string;
   readonly recipient?: readonly string[];
   readonly recipientsFile?: string;
@@ -82,7 +88,7 @@ export function addSeal(program: Command): void {
     .option('--follow-symlinks', 'seal what symbolic links point to')
     .option('--hide-recipients', 'leave out whose keys open it')
     .option('--segment-size <SIZE>', '4KiB to 16MiB, by default 1MiB', segmentSize);
-  jsonOption(runOptions(passphraseOptions(command))).action(run);
+  jsonOption(runOptions(passphraseOptions(newCustodyOptions(command)))).action(run);
 }
 
 async function run(source: string, options: Options): Promise<void> {
@@ -110,22 +116,26 @@ async function run(source: string, options: Options): Promise<void> {
   if (output !== '-' && output !== source) assertFree(output, 'file');
   const signer = await unlockIdentity(options.sign, options, source === '-');
   try {
-    const sealed = await operate('sealing', options, (run) =>
-      seal(source, {
-        ...run,
-        output,
-        recipients,
-        quorums,
-        signer,
-        claims,
-        parents,
-        oms: options.oms ? { name: options.name, shardSize: options.shardSize } : undefined,
-        verifyOms,
-        trust,
-        followSymlinks: options.followSymlinks,
-        hideRecipients: options.hideRecipients,
-        segmentBytes: options.segmentSize,
-      }),
+    const sealed = await withLedger(options, (ledger) =>
+      operate('sealing', options, (run) =>
+        seal(source, {
+          ...run,
+          output,
+          recipients,
+          quorums,
+          signer,
+          claims,
+          parents,
+          oms: options.oms ? { name: options.name, shardSize: options.shardSize } : undefined,
+          verifyOms,
+          trust,
+          followSymlinks: options.followSymlinks,
+          hideRecipients: options.hideRecipients,
+          segmentBytes: options.segmentSize,
+          custody: options.custody,
+          ledger,
+        }),
+      ),
     );
     const what = `${plural(sealed.files, 'file')}, ${bytes(sealed.archiveBytes)}`;
     const who = [
@@ -135,6 +145,7 @@ async function run(source: string, options: Options): Promise<void> {
     const where = output === '-' ? '' : ` into ${output}`;
     tell(`sealed ${what}${where}, for ${who}`, options);
     if (sealed.omsRoot !== undefined) tell(`root of model signing ${sealed.omsRoot}`, options);
+    tellRecorded(sealed.custody, options);
     if (options.json) report(options, sealed, []);
   } finally {
     signer.wipe();

@@ -27,8 +27,14 @@ import { asStrongroomError, StrongroomError } from '../errors.ts';
 import type { Card } from '../keys/card.ts';
 import type { Identity } from '../keys/identity.ts';
 import { trustedCard } from '../keys/policy.ts';
+import type { CustodyOptions, Recorded } from './custody/place.ts';
+import { prepareRekeyed } from './custody/rekeyed.ts';
 
-export interface RekeyOptions extends RunOptions, Freshness, Omit<Access, 'identity'> {
+export interface RekeyOptions
+  extends RunOptions,
+    Freshness,
+    Omit<Access, 'identity'>,
+    CustodyOptions {
   /** Opens the old archive, unless `holder` does, and signs the new one as its author. */
   readonly identity: Identity;
   /** Who has the key of the old archive, if it is not the identity, such as a quorum. */
@@ -55,6 +61,8 @@ export interface RekeyReport {
   readonly payloadBytes: number;
   readonly archiveBytes: number;
   readonly recipients: number;
+  /** Where it was told: in the file of the new archive, and in that of the old one. */
+  readonly custody?: { readonly old?: Recorded; readonly new: Recorded };
 }
 
 /**
@@ -72,20 +80,23 @@ export async function rekey(path: string, options: RekeyOptions): Promise<RekeyR
   const fileKey = new Uint8Array(randomBytes(fileKeyBytes));
   try {
     const { identity, holder = identity, trust, keyring, signal } = options;
-    const [made, core] = await using(openSource(location), async (source) => {
+    const recorder = await prepareRekeyed(path, options);
+    const [made, core, sealed] = await using(openSource(location), async (source) => {
       const old = await unlock(source, { identity: holder, trust, keyring, signal });
       try {
         holdEpoch(old, options, path);
         assertFit(old.core, options);
         await assertTarFits(source, old);
         const fresh = coreFor(old.core, options);
-        return [await writeArchive(location, old, fresh, fileKey, file.path, options), fresh];
+        const written = await writeArchive(location, old, fresh, fileKey, file.path, options);
+        return [written, fresh, old.manifest.entries] as const;
       } finally {
         old.wipe();
       }
     });
     await verifyArchive(file.path, core, fileKey, options);
     file.commit();
+    const told = await recorder?.tell({ core, fileKey, seal: made.seal, entries: sealed });
     const { rekeyed = [], payload } = made.seal.predicate;
     return {
       output: options.output,
@@ -95,6 +106,7 @@ export async function rekey(path: string, options: RekeyOptions): Promise<RekeyR
       payloadBytes: payload.length,
       archiveBytes: made.footer.archiveBytes,
       recipients: options.recipients.length,
+      ...(told === undefined ? {} : { custody: told }),
     };
   } catch (error) {
     throw asStrongroomError(error);

@@ -41,11 +41,14 @@ import type { Identity } from '../keys/identity.ts';
 import type { Trust } from '../keys/policy.ts';
 import { assertKnownClaims } from '../provenance/claims.ts';
 import { type Parent, withParents } from '../provenance/lineage.ts';
+import { sealedEvent } from '../provenance/statements/events.ts';
 import { timeOf } from '../time.ts';
+import { beginCustody, newCustodyFile } from './custody/begin.ts';
+import type { CustodyOptions, Recorded } from './custody/place.ts';
 import { type OmsSealOptions, prepareOms } from './oms/sealing.ts';
 import { writeOutput } from './standard.ts';
 
-export interface SealOptions extends RunOptions, OmsSealOptions {
+export interface SealOptions extends RunOptions, CustodyOptions, OmsSealOptions {
   /** Path of the archive to be, or `-` for standard output. */
   readonly output: string;
   /** Who can open it alone: at least one unless there are quorums, all of the signer's suite. */
@@ -83,6 +86,8 @@ export interface SealReport {
   readonly quorums: number;
   /** Hex: of model signing, if it was asked for. It names the files, and is not public. */
   readonly omsRoot?: string;
+  /** Where the sealing was told, if it was. */
+  readonly custody?: Recorded;
 }
 
 /**
@@ -117,6 +122,7 @@ export async function seal(source: string, options: SealOptions): Promise<SealRe
   const { header, state } = startEncryption(keys.payload, core.hash, core.segmentBytes);
   let output: ArchiveOutput | undefined;
   try {
+    const custody = newCustodyFile(options);
     output = openOutput(options.output, options.signal);
     const hideRecipients = options.hideRecipients ?? false;
     const quorums: QuorumStanza[] = [];
@@ -158,7 +164,14 @@ export async function seal(source: string, options: SealOptions): Promise<SealRe
       at: payload.end,
     });
     for (const { bytes, offset } of parts) await output.write(bytes, offset);
+    const about = { core, contentRoot: statement.contentRoot };
+    const sealed = () => {
+      const contents = { entries: payload.entries, key: keys.custody };
+      return sealedEvent(about, ring, statement, { contents });
+    };
     output.commit();
+    const told =
+      custody === undefined ? undefined : await beginCustody(custody, sealed(), options, signer);
     return {
       output: options.output,
       suite: suite.name,
@@ -170,6 +183,7 @@ export async function seal(source: string, options: SealOptions): Promise<SealRe
       recipients: recipients.length,
       quorums: quorums.length,
       ...(model === undefined ? {} : { omsRoot: model.root }),
+      ...(told === undefined ? {} : { custody: told }),
     };
   } catch (error) {
     throw asStrongroomError(error);

@@ -1,8 +1,22 @@
 #!/usr/bin/env bash
-# Archives of the project's command against the second reader, and models that it signs against
-# the reference implementation of Open Model Signing, both ways. Needs the build, and Python 3.11.
+# What the project writes against second readers: logs in Go, archives in Python; and models that
+# it signs against the reference implementation of Open Model Signing, both ways. Needs the build,
+# Python 3.11, and for logs Go 1.26.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+
+if command -v go > /dev/null; then
+  logs=$(mktemp -d)
+  (cd test/interop/ledger && go build -o "$logs/check" .)
+  for size in 2 255 256 257 70001; do
+    mkdir "$logs/$size"
+    node test/interop/ledger/make.ts "$logs/$size" "$size"
+    "$logs/check" "$logs/$size"
+  done
+  rm -r "$logs"
+else
+  echo 'SKIPPED: logs against golang.org/x/mod/sumdb/tlog, since there is no Go here' >&2
+fi
 
 # A virtual environment with the packages of a list, made when the list has changed.
 environment() {

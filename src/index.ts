@@ -84,6 +84,7 @@ export {
   verifyTranscript,
 } from './operations/ceremony/verify.ts';
 export { type GrantOptions, type GrantReport, grant } from './operations/grant.ts';
+export type { Heirs, QuorumChange } from './operations/heirs.ts';
 export { type InspectReport, inspect } from './operations/inspect.ts';
 export {
   type IdentityFile,

@@ -1,9 +1,11 @@
 import type { Command } from 'commander';
 import type { QuorumReport } from '../../index.ts';
-import { assertFree, assertThere, trustOf } from '../access.ts';
+import { assertFree, assertThere, freshnessOf, trustOf } from '../access.ts';
 import { bytes, plural } from '../format.ts';
 import { report, table, tell } from '../messages.ts';
 import {
+  type FreshnessOptions,
+  freshnessOptions,
   jsonOption,
   keyringOption,
   runOptions,
@@ -13,7 +15,7 @@ import {
 import { operate } from '../progress.ts';
 import { type KeyPassphraseOptions, keyPassphraseOptions, unlockRequestKey } from './access.ts';
 
-interface CheckOptions extends TrustOptions {
+interface CheckOptions extends TrustOptions, FreshnessOptions {
   readonly archive: string;
   readonly keyring?: string;
   readonly json?: boolean;
@@ -28,7 +30,9 @@ interface CombineOptions extends CheckOptions, KeyPassphraseOptions {
 
 const collectOptions = (command: Command): Command =>
   jsonOption(
-    keyringOption(trustOptions(command.requiredOption('--archive <FILE>', 'what it is about'))),
+    freshnessOptions(
+      keyringOption(trustOptions(command.requiredOption('--archive <FILE>', 'what it is about'))),
+    ),
   );
 
 export function addCombine(quorum: Command): void {
@@ -65,9 +69,16 @@ async function combine(
   for (const file of [path, archive, requestKey]) assertThere(file);
   if (output !== undefined) assertFree(output, 'directory');
   const { combineApprovals, open } = await import('../../index.ts');
+  const freshness = await freshnessOf(options);
   const key = await unlockRequestKey(requestKey, options);
   try {
-    const found = await combineApprovals(path, approvals, { archive, trust, keyring, key });
+    const found = await combineApprovals(path, approvals, {
+      archive,
+      trust,
+      keyring,
+      key,
+      ...freshness,
+    });
     try {
       const lines = counted(found);
       if (output === undefined) {
@@ -79,7 +90,7 @@ async function combine(
         return;
       }
       const opened = await operate('opening', options, (run) =>
-        open(archive, { ...run, identity: found, trust, keyring, output }),
+        open(archive, { ...run, ...freshness, identity: found, trust, keyring, output }),
       );
       tell(
         `opened ${plural(opened.files, 'file')}, ${bytes(opened.bytes)} into ${output}`,
@@ -120,7 +131,8 @@ async function check(
   const trust = await trustOf(options);
   for (const file of [path, archive]) assertThere(file);
   const { checkQuorum } = await import('../../index.ts');
-  const found = await checkQuorum(path, proofs, { archive, trust, keyring });
+  const freshness = await freshnessOf(options);
+  const found = await checkQuorum(path, proofs, { archive, trust, keyring, ...freshness });
   report(options, summary(found), [...counted(found), 'they could open the archive']);
 }
 

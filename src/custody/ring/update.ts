@@ -23,6 +23,7 @@ import type { Card } from '../../keys/card.ts';
 import type { Identity } from '../../keys/identity.ts';
 import type { Trust } from '../../keys/policy.ts';
 import { type Freshness, holdEpoch } from '../epochs/freshness.ts';
+import { guarded } from './guard.ts';
 import { type LockOptions, lockArchive } from './lock.ts';
 import { assertGranter, assertReason, nextKeyring, type RingChange } from './next.ts';
 
@@ -79,10 +80,9 @@ export async function updateRing(
     await using(openSource({ kind: 'file', path }), async (source) => {
       const { slots, ring, slot } = await readSlots(source, core);
       if (!Buffer.from(ring.bytes).equals(before.bytes)) throw moved(path);
-      lock.assertHeld();
       const fd = openToWrite(path);
       try {
-        replaceRing(slotFile(fd), core, slots, slot, after.bytes, path);
+        replaceRing(guarded(slotFile(fd), lock), core, slots, slot, after.bytes, path);
       } catch (error) {
         throw asStrongroomError(error, path);
       } finally {

@@ -14,11 +14,13 @@ import type { SuiteName } from '../../crypto/suites.ts';
 import { type Freshness, holdEpoch } from '../../custody/epochs/freshness.ts';
 import { maxSignedBytes } from '../../custody/quorum/document.ts';
 import { decodeQuestion, type Question, type QuestionKind } from '../../custody/quorum/question.ts';
+import { assertMayTakePart, knownCard } from '../../custody/quorum/standing.ts';
 import { assertAsks } from '../../custody/quorum/tally.ts';
 import { using } from '../../engine/files.ts';
 import { openSource } from '../../engine/source.ts';
 import type { Card } from '../../keys/card.ts';
 import type { Trust } from '../../keys/policy.ts';
+import { timeOf } from '../../keys/signed.ts';
 import { readSmallFile } from '../keyfiles.ts';
 
 /** What everyone who looks at a question needs. */
@@ -32,13 +34,15 @@ export interface AskedOptions extends Freshness {
   readonly now?: string | undefined;
 }
 
-/** A question in the words of the archive, all of it checked but who asks. */
+/** A question in the words of the archive, all of it checked but who an unknown asker is. */
 export interface QuestionView {
   readonly kind: QuestionKind;
   readonly requester: {
+    /** As on the card that is trusted, or else as they call themselves. */
     readonly name: string;
+    /** Of the card that they show. */
     readonly fingerprint: string;
-    /** Whether the trust that was given names this card, in whatever role. */
+    /** Whether the trust that was given has this very card, in whatever role. */
     readonly known: boolean;
   };
   readonly purpose: string;
@@ -69,10 +73,10 @@ export interface Asked {
 
 /**
  * Reads a question and holds it against its archive, whose key ring and seal are of someone
- * trusted. No key is needed.
+ * trusted, and whose asker's key is good. No key is needed.
  * @param kinds those that are welcome.
- * @throws StrongroomError `REQUEST_INVALID`, `REQUEST_MISMATCH`, `REQUEST_EXPIRED`, `EPOCH_ROLLBACK`, and of
- *   steps 1, 2, 6 and 7 of docs/format.md, "How to read".
+ * @throws StrongroomError `REQUEST_INVALID`, `REQUEST_MISMATCH`, `REQUEST_EXPIRED`, `EPOCH_ROLLBACK`,
+ *   `KEY_STATE`, `KEY_UNLISTED`, `CARD_EXPIRED`, and of steps 1, 2, 6 and 7 of docs/format.md, "How to read".
  */
 export async function readAsked(
   path: string,
@@ -80,13 +84,14 @@ export async function readAsked(
   options: AskedOptions,
 ): Promise<Asked> {
   const question = decodeQuestion(await readSmallFile(path, maxSignedBytes), kinds, path);
-  const { archive, trust, keyring, now } = options;
+  const { archive, trust, keyring, now = timeOf() } = options;
   return using(openSource({ kind: 'file', path: archive }), async (source) => {
     const front = await readFront(source, keyring);
     const { core, ring } = front;
     const quorum = assertAsks(question, core, ring, path, now);
     trustKeyring(ring, core, trust, archive);
     holdEpoch(front, options, archive);
+    assertMayTakePart(trust, question.card, now);
     const trailer = await readTrailer(source, core);
     const author = trustSeal(trailer.seal, core, trust, archive);
     assertOneKey(front, trailer, archive);
@@ -104,11 +109,12 @@ function viewOf(
   trust: Trust,
 ): QuestionView {
   const { claims, time } = seal.predicate;
-  const keysOf = ({ signing }: Card) => signing.map(({ id }) => id).join();
-  const known = trust.entries.some((entry) => keysOf(entry.card) === keysOf(card));
+  const trusted = knownCard(trust, card);
+  const known = trusted?.fingerprint === card.fingerprint;
+  const { name } = known ? trusted : card;
   return {
     kind,
-    requester: { name: card.name, fingerprint: card.fingerprint, known },
+    requester: { name, fingerprint: card.fingerprint, known },
     purpose: signed.purpose,
     askedAt: signed.created,
     expires: signed.expires,

@@ -120,6 +120,7 @@ const codes = {
   CEREMONY_PLAN_INVALID: [usage, 'see the ceremony section of docs/custody.md'],
   CEREMONY_STOPPED: [failure, 'no key was kept: begin again'],
   TRANSCRIPT_INVALID: [verification, 'ask a witness for their copy'],
+  TRANSCRIPT_MISMATCH: [verification, 'seal for the cards of the ceremony, as it wrote them'],
   TRANSCRIPT_UNTRUSTED: [
     verification,
     'name a witness whom you trust: --signer CARD or --trust POLICY',

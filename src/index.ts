@@ -115,7 +115,7 @@ export {
   type ReshareReport,
   reshareQuorum,
 } from './operations/quorum/reshare.ts';
-export { showQuestion } from './operations/quorum/show.ts';
+export { type ShowOptions, showQuestion } from './operations/quorum/show.ts';
 export { readQuorumSpec } from './operations/quorum/spec.ts';
 export { cat, list } from './operations/read.ts';
 export {

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
-import type { QuestionView } from '../../index.ts';
-import { assertFree, assertThere, withAccess } from '../access.ts';
+import { StrongroomError } from '../../errors.ts';
+import type { Answer, QuestionKind, QuestionView } from '../../index.ts';
+import { assertFree, assertThere, freshnessOf, trustOf, unlockIdentity } from '../access.ts';
 import { report, tell } from '../messages.ts';
 import { type AccessOptions, accessOptions, jsonOption } from '../options.ts';
 import { confirm, show } from './confirm.ts';
@@ -33,9 +34,7 @@ export function addApprove(quorum: Command): void {
     --trust policy.json -o ada.approval
 `,
     );
-  answerOptions(command).action((path: string, options: Options) =>
-    run(path, options, 'approveRequest', 'Do you approve?'),
-  );
+  answerOptions(command).action((path: string, options: Options) => run(path, options, 'request'));
 }
 
 export function addProve(quorum: Command): void {
@@ -52,31 +51,52 @@ export function addProve(quorum: Command): void {
 `,
     );
   answerOptions(command).action((path: string, options: Options) =>
-    run(path, options, 'proveShare', 'Do you sign the proof?'),
+    run(path, options, 'challenge'),
   );
 }
 
-async function run(
-  path: string,
-  options: Options,
-  operation: 'approveRequest' | 'proveShare',
-  question: string,
-): Promise<void> {
-  const { archive, output, yes = false } = options;
+async function run(path: string, options: Options, kind: QuestionKind): Promise<void> {
+  const { archive, output, keyring, yes = false } = options;
   for (const file of [path, archive]) assertThere(file);
   assertFree(output, 'file');
   const library = await import('../../index.ts');
-  const decide = (view: QuestionView) => {
-    const lines = inWords(view);
-    if (!yes) return confirm(lines, question);
-    if (!options.json) show(lines);
-    return true;
+  const trust = await trustOf(options);
+  const asked = { archive, trust, keyring, ...(await freshnessOf(options)) };
+  const custodian = await library.readCard(options.identity, { ofIdentity: true });
+  const view = await library.showQuestion(path, { ...asked, kind, custodian });
+  await decide(path, view, yes, options.json);
+  // Unlocked only now, and for what was shown
+  const isSame = ({ question }: QuestionView) => {
+    if (question === view.question) return true;
+    const message = `${path}: is another ${kind} than the one that was shown`;
+    throw new StrongroomError('REQUEST_MISMATCH', message, { file: path });
   };
-  const answer = await withAccess(options, false, (access) =>
-    library[operation](path, { ...access, archive, confirm: decide }),
-  );
-  library.writeNew([{ path: output, bytes: answer.bytes, mode: 0o644 }]);
-  const { kind, card, signed } = answer;
+  const identity = await unlockIdentity(options.identity, options);
+  try {
+    const answering = kind === 'request' ? library.approveRequest : library.proveShare;
+    const answer = await answering(path, { ...asked, identity, confirm: isSame });
+    library.writeNew([{ path: output, bytes: answer.bytes, mode: 0o644 }]);
+    told(answer, options);
+  } finally {
+    identity.wipe();
+  }
+}
+
+const questions: Readonly<Record<QuestionKind, string>> = {
+  request: 'Do you approve?',
+  challenge: 'Do you sign the proof?',
+};
+
+/** @throws StrongroomError `APPROVAL_DECLINED`. */
+async function decide(path: string, view: QuestionView, yes: boolean, json = false) {
+  const lines = inWords(view);
+  if (yes && !json) show(lines);
+  if (yes || (await confirm(lines, questions[view.kind]))) return;
+  throw new StrongroomError('APPROVAL_DECLINED', `${path}: declined`, { file: path });
+}
+
+function told({ kind, card, signed }: Answer, options: Options): void {
+  const { output } = options;
   const what =
     kind === 'approval' ? 'your share is in it, for nobody but the requester' : 'no share is in it';
   tell(`wrote ${output}: ${what}`, { hint: `send ${output} to whoever asked` });

@@ -107,7 +107,7 @@ async function request(archive: string, options: RequestOptions): Promise<void> 
   let passphrase: Uint8Array | undefined;
   let secret: Uint8Array | undefined;
   try {
-    if (!plain) passphrase = await newPassphrase(keyPassphrase)();
+    if (!plain) passphrase = await newPassphrase(`${output}.key`, keyPassphrase)();
     secret = encodeRequestKey(made.key, passphrase === undefined ? 'none' : { passphrase });
     writeNew([
       { path: output, bytes: made.request.bytes, mode: 0o644 },

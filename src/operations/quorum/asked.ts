@@ -37,6 +37,8 @@ export interface AskedOptions extends Freshness {
 /** A question in the words of the archive, all of it checked but who an unknown asker is. */
 export interface QuestionView {
   readonly kind: QuestionKind;
+  /** Hex: SHA-384 over the document, which answers name. */
+  readonly question: string;
   readonly requester: {
     /** As on the card that is trusted, or else as they call themselves. */
     readonly name: string;
@@ -101,7 +103,7 @@ export async function readAsked(
 }
 
 function viewOf(
-  { kind, card, signed }: Question,
+  { kind, card, signed, digest }: Question,
   { core }: Front,
   { groups, split }: QuorumStanza,
   { seal, payload }: Trailer,
@@ -114,6 +116,7 @@ function viewOf(
   const { name } = known ? trusted : card;
   return {
     kind,
+    question: hex(digest),
     requester: { name, fingerprint: card.fingerprint, known },
     purpose: signed.purpose,
     askedAt: signed.created,

@@ -44,7 +44,7 @@ export const help = `Measures Strongroom beside cp, age and others, in interleav
 
 A scene is one size, suite and place; its contestants run once per round, the order rotated.
 Output is removed between runs, outside the timed part. On virtual machines a page of memory
-that is fresh can cost several times a warm one: a filler keeps what an output will take warm,
+that is fresh can cost several times a warm one: as much as an output takes is touched before,
 but for the first round, whose figures are kept apart as "fresh". Big files are deleted at the
 end and on Ctrl-C.`;
 

@@ -9,7 +9,7 @@ import type { Contestant } from './contestants/contestant.ts';
 import { measure } from './measure.ts';
 import type { Result, RoundSample } from './record.ts';
 import { freeBytes, remove } from './room.ts';
-import { keepWarm } from './warmth.ts';
+import { warm } from './warmth.ts';
 
 export interface Lineup {
   readonly contestants: readonly Contestant[];
@@ -65,10 +65,9 @@ export async function runRounds(
 
   const once = async (contestant: Contestant, round: number): Promise<RoundSample> => {
     const writes = contestant.output !== undefined;
-    const warmth =
-      !options.disk && writes && round > 0 ? keepWarm(options.work, contestant.bytes) : undefined;
     if (options.disk) for (const path of contestant.reads ?? []) dropFromCache(path);
-    const outcome = await measure(contestant.command).finally(() => warmth?.end());
+    if (!options.disk && writes && round > 0) warm(options.work, contestant.bytes);
+    const outcome = await measure(contestant.command);
     const { output, bytes } = contestant;
     // A tool that quietly did less than it should is not fast.
     if (output !== undefined && sizeOf(output) < bytes) throw new Error('it wrote too little');

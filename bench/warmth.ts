@@ -1,50 +1,24 @@
 /**
- * Keeps the memory that an output on tmpfs will take warm. A virtual machine gives freed pages
- * back to its host within seconds and then pays for each of them anew, several times what a
- * copy costs: that is not what is compared. So a filler holds the memory, and gives it up just
- * ahead of the output as that grows.
+ * Warms the memory that an output on tmpfs will take. A virtual machine gives free pages back
+ * to its host within seconds and then pays for each of them anew, several times what a copy
+ * costs: that is not what is compared. So as much is written and freed just before a run, and
+ * nothing goes on beside the run itself.
  */
-import { closeSync, ftruncateSync, openSync, rmSync, statfsSync, writeSync } from 'node:fs';
+import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 
-const blockBytes = 2 ** 20;
-/** How far the filler stays ahead: a moment's output of the fastest. */
-const aheadBytes = 384 * 2 ** 20;
-const everyMs = 15;
+const block = new Uint8Array(2 ** 20);
+/** Besides the output: for the process that writes it. */
+const spareBytes = 256 * 2 ** 20;
 
-/** Bytes in use on the file system of `directory`. */
-function usedBytes(directory: string): number {
-  const { blocks, bfree, bsize } = statfsSync(directory);
-  return (blocks - bfree) * bsize;
-}
-
-export interface Warmth {
-  /** Frees what is left. */
-  end(): void;
-}
-
-/** Touches `bytes` of memory on the tmpfs of `directory`, and hands it to whoever writes there. */
-export function keepWarm(directory: string, bytes: number): Warmth {
+/** Makes `bytes` of warm memory the next that a writer to the tmpfs of `directory` takes. */
+export function warm(directory: string, bytes: number): void {
   const path = join(directory, 'filler');
-  const block = new Uint8Array(blockBytes);
   const fd = openSync(path, 'wx');
-  let held = 0;
-  for (; held < bytes; held += block.length) writeSync(fd, block);
-  const before = usedBytes(directory) - held;
-  const follow = () => {
-    const written = usedBytes(directory) - before - held;
-    const keep = Math.max(0, bytes - written - aheadBytes);
-    if (keep >= held) return;
-    ftruncateSync(fd, keep);
-    held = keep;
-  };
-  follow();
-  const timer = setInterval(follow, everyMs);
-  return {
-    end() {
-      clearInterval(timer);
-      closeSync(fd);
-      rmSync(path);
-    },
-  };
+  try {
+    for (let at = 0; at < bytes + spareBytes; at += block.length) writeSync(fd, block);
+  } finally {
+    closeSync(fd);
+    rmSync(path);
+  }
 }

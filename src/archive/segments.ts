@@ -101,6 +101,11 @@ export class SegmentReader {
     }
     return segment;
   }
+
+  /** Wipes the buffer, into which callers may decrypt. */
+  close(): void {
+    this.#buffer.segment.fill(0);
+  }
 }
 
 /** Reads ranges of the verified plaintext, keeping the last few segments. */

@@ -16,6 +16,7 @@ export {
   type FloeState,
   type SegmentCipher,
   segmentOverhead,
+  segmentTextAt,
 } from './segment.ts';
 
 /** The parameters, their IV, and the tag over both. */

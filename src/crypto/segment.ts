@@ -19,7 +19,8 @@ export const maxSegments = 2 ** 40;
 const lengthBytes = 4;
 const ivBytes = 12;
 const tagBytes = 16;
-const textAt = lengthBytes + ivBytes;
+/** Where the ciphertext begins in a segment. */
+export const segmentTextAt = lengthBytes + ivBytes;
 const keyBytes = 32;
 const notFinal = 0xffffffff;
 
@@ -59,7 +60,7 @@ export interface FloeState {
 export interface SegmentCipher {
   /**
    * Writes a segment to the beginning of `out`, with a fresh random IV. `plaintext` may be
-   * where the ciphertext goes: `out` from byte 16.
+   * where the ciphertext goes: `out` from byte `segmentTextAt`.
    * @param plaintext `segmentBytes` bytes; at most that many if `final`.
    * @returns the bytes written: 32 more than the plaintext has.
    */
@@ -147,11 +148,11 @@ export function createSegmentCipher(
     const iv = nextIv();
     const cipher = createCipheriv(algorithm, keyFor(index), iv, options);
     cipher.setAAD(aeadAad(index, final));
-    run(cipher, plaintext, out, textAt);
+    run(cipher, plaintext, out, segmentTextAt);
     cipher.final();
     viewOf(out).setUint32(0, final ? written : notFinal);
     out.set(iv, lengthBytes);
-    out.set(cipher.getAuthTag(), textAt + length);
+    out.set(cipher.getAuthTag(), segmentTextAt + length);
     return written;
   };
 
@@ -168,12 +169,12 @@ export function createSegmentCipher(
     if (stated !== (final ? segment.length : notFinal)) throw refuse('states the wrong length');
     expectRoom(out, length);
 
-    const tagAt = textAt + length;
-    const iv = segment.subarray(lengthBytes, textAt);
+    const tagAt = segmentTextAt + length;
+    const iv = segment.subarray(lengthBytes, segmentTextAt);
     const decipher = createDecipheriv(algorithm, keyFor(index), iv, options);
     decipher.setAAD(aeadAad(index, final));
     decipher.setAuthTag(segment.subarray(tagAt));
-    run(decipher, segment.subarray(textAt, tagAt), out, 0);
+    run(decipher, segment.subarray(segmentTextAt, tagAt), out, 0);
     try {
       decipher.final();
     } catch {

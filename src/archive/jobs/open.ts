@@ -22,25 +22,26 @@ export interface OpenJob {
 export async function openSegments(job: OpenJob, control: Control): Promise<void> {
   const { payload, extents, wanted } = job;
   const cipher = createSegmentCipher(job.floe);
-  const plaintext = new Uint8Array(payload.segmentBytes);
   const sink = extents === undefined ? inOrder(control) : intoFiles(extents, payload, control);
   try {
     await using(openSource(job.source), (source) =>
       using(sink, async () => {
         const reader = await SegmentReader.open(source, payload, job.tree);
-        for (;;) {
-          const claimed = control.claim(wanted?.length ?? payload.segments);
-          if (claimed === undefined) break;
-          const index = wanted === undefined ? claimed : (wanted[claimed] as number);
-          const segment = await reader.ciphertext(index);
-          const length = cipher.decrypt(segment, index, isFinal(payload, index), plaintext);
-          if (!sink.write(plaintext.subarray(0, length), index)) break;
-          control.report(length);
-        }
+        await using(reader, async () => {
+          for (;;) {
+            const claimed = control.claim(wanted?.length ?? payload.segments);
+            if (claimed === undefined) break;
+            const index = wanted === undefined ? claimed : (wanted[claimed] as number);
+            const segment = await reader.ciphertext(index);
+            // Decrypted where it was read to: one buffer stays in a core's cache, two do not.
+            const length = cipher.decrypt(segment, index, isFinal(payload, index), segment);
+            if (!sink.write(segment.subarray(0, length), index)) break;
+            control.report(length);
+          }
+        });
       }),
     );
   } finally {
-    plaintext.fill(0);
     cipher.wipe();
   }
 }

@@ -1,5 +1,5 @@
 /** Seals a planned stream: every thread builds, encrypts, hashes and writes whole segments. */
-import { createSegmentCipher, type FloeState } from '../../crypto/floe.ts';
+import { createSegmentCipher, type FloeState, segmentTextAt } from '../../crypto/floe.ts';
 import { treeHashes } from '../../crypto/hash.ts';
 import type { Control } from '../../engine/control.ts';
 import { using } from '../../engine/files.ts';
@@ -24,8 +24,9 @@ export async function sealSegments(
 ): Promise<void> {
   const { payload, output } = job;
   const cipher = createSegmentCipher(job.floe);
-  const plaintext = new Uint8Array(payload.segmentBytes);
   const leaf = new LeafBuffer(payload.segmentBytes, treeHashes[payload.hash]);
+  // Encrypted where it is read to: one buffer stays in a core's cache, two do not.
+  const plaintext = leaf.segment.subarray(segmentTextAt);
   const leaves = new LeafReporter(report);
   const sink = output === undefined ? inOrder(control) : atOffsets(output, payload, control);
   try {
@@ -45,7 +46,7 @@ export async function sealSegments(
       }),
     );
   } finally {
-    plaintext.fill(0);
+    leaf.segment.fill(0);
     cipher.wipe();
   }
 }

@@ -5,14 +5,17 @@ import type { Core } from './core.ts';
 
 export const footerBytes = 64;
 
-const magic = utf8('SRMTAIL\n');
+export const footerMagic = utf8('SRMTAIL\n');
+/** Where in a footer the archive id begins. */
+export const archiveIdAt = 48;
+
 const field = {
   manifestAt: 8,
   manifest: 16,
   tiles: 24,
   seal: 32,
   archive: 40,
-  archiveId: 48,
+  archiveId: archiveIdAt,
 } as const;
 
 /** Offsets and lengths in bytes. */
@@ -48,7 +51,7 @@ export function encodeFooter(footer: Footer, core: Core): Uint8Array {
   const bytes = new Uint8Array(footerBytes);
   const view = viewOf(bytes);
   const set = (at: number, value: number) => view.setBigUint64(at, BigInt(value));
-  bytes.set(magic);
+  bytes.set(footerMagic);
   set(field.manifestAt, footer.manifestAt);
   set(field.manifest, footer.manifestBytes);
   set(field.tiles, footer.tilesBytes);
@@ -61,6 +64,10 @@ export function encodeFooter(footer: Footer, core: Core): Uint8Array {
 /** How much of an archive's end `decodeFooter` wants to see, to tell what is wrong with it. */
 export const tailBytes = 65536;
 
+/** Whether there is a footer in the last bytes of a file, be it where it belongs or not. */
+export const hasFooter = (tail: Uint8Array): boolean =>
+  Buffer.from(tail.buffer, tail.byteOffset, tail.length).lastIndexOf(footerMagic) >= 0;
+
 /**
  * @param tail the last bytes of the file, `tailBytes` of them or all; `size` its length.
  * @throws StrongroomError TRUNCATED, TRAILING_BYTES, FOOTER_INVALID, SEAL_MISMATCH.
@@ -68,9 +75,9 @@ export const tailBytes = 65536;
 export function decodeFooter(tail: Uint8Array, core: Core, size: number, name: string): Footer {
   const last = Math.max(0, tail.length - footerBytes);
   // Where it belongs; elsewhere only to tell what is wrong.
-  const found = equal(tail.subarray(last, last + magic.length), magic)
+  const found = equal(tail.subarray(last, last + footerMagic.length), footerMagic)
     ? last
-    : Buffer.from(tail.buffer, tail.byteOffset, tail.length).lastIndexOf(magic);
+    : Buffer.from(tail.buffer, tail.byteOffset, tail.length).lastIndexOf(footerMagic);
   const at = { file: name, offset: Math.max(0, size - tail.length + found) };
   if (found < 0 || found + footerBytes > tail.length) {
     throw new StrongroomError(

@@ -3,10 +3,11 @@ import { z } from 'zod';
 import { decryptAll, encryptAll } from '../crypto/floe.ts';
 import { isStrongroomError, StrongroomError } from '../errors.ts';
 import { decodeJson, encodeJson } from '../json.ts';
+import { printable } from '../text.ts';
 import type { Core } from './core.ts';
 import { type Entry, maxEntries, maxTime } from './entry.ts';
 import type { ArchiveKeys } from './filekey.ts';
-import { assertNoCollisions, assertSafePath, printable } from './paths.ts';
+import { assertNoCollisions, assertSafePath } from './paths.ts';
 
 export const maxManifestBytes = 2 ** 28;
 

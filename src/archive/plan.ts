@@ -4,7 +4,6 @@ import {
   closeSync,
   type Dirent,
   lstatSync,
-  openSync,
   readdirSync,
   realpathSync,
   statSync,
@@ -14,14 +13,15 @@ import { text } from '../bytes.ts';
 import {
   type Fingerprint,
   fingerprintFrom,
+  openToRead,
   readFully,
   sameFingerprint,
   sourceChanged,
 } from '../engine/files.ts';
-import { type FilePiece, noLiterals, type Pieces } from '../engine/pieces.ts';
+import { type FilePiece, noLiterals, type Pieces, shareFiles } from '../engine/pieces.ts';
 import { asStrongroomError, isStrongroomError, StrongroomError } from '../errors.ts';
+import { printable } from '../text.ts';
 import type { Entry } from './entry.ts';
-import { printable } from './paths.ts';
 import { blockBytes, decodeHeader } from './tar/header.ts';
 import { layTar, type PlannedFile } from './tar/layout.ts';
 import { readTarEntries } from './tar/read.ts';
@@ -29,9 +29,14 @@ import { readTarEntries } from './tar/read.ts';
 export interface Plan {
   readonly entries: readonly Entry[];
   readonly pieces: Pieces;
-  /** Files without bytes: no thread opens them, so `assertStillEmpty` looks at them again. */
-  readonly empty: readonly Pick<FilePiece, 'path' | 'fingerprint'>[];
+  /**
+   * Directories, the one to be sealed among them, and files without bytes. No thread opens
+   * them, so `assertUnchanged` looks at them again. The paths lead through no links.
+   */
+  readonly unread: readonly Unread[];
 }
+
+type Unread = Pick<FilePiece, 'path' | 'fingerprint'>;
 
 export interface PlanOptions {
   readonly followSymlinks: boolean;
@@ -43,7 +48,10 @@ export interface PlanOptions {
  */
 export async function planSource(path: string, options: PlanOptions): Promise<Plan> {
   const stat = statOf(path, true);
-  if (stat.isDirectory()) return planTree(collect(path, options));
+  if (stat.isDirectory()) {
+    const top = realpathSync(path);
+    return planTree(collect(top, options), [{ path: top, fingerprint: fingerprintFrom(stat) }]);
+  }
   if (!stat.isFile()) {
     throw new StrongroomError('SOURCE_UNSUPPORTED', `${path}: neither a file nor a directory`, {
       file: path,
@@ -52,7 +60,7 @@ export async function planSource(path: string, options: PlanOptions): Promise<Pl
   }
   const real = realpathSync(path);
   if (looksLikeTar(real)) return planTar(real, fingerprintFrom(stat));
-  return planTree([found(real, basename(resolve(path)), stat)]);
+  return planTree([found(real, basename(resolve(path)), stat)], []);
 }
 
 interface Found extends PlannedFile {
@@ -78,11 +86,28 @@ function statOf(path: string, follow: boolean): BigIntStats {
   }
 }
 
+/**
+ * Files and directories that may be there once more because links lead to a directory from
+ * several places. A few dozen links can make more paths than there are atoms.
+ */
+const maxRepeated = 2 ** 17;
+
 /** Everything below a directory, parents before children, in the order of UTF-8 bytes. */
-function collect(root: string, { followSymlinks }: PlanOptions): Found[] {
+function collect(top: string, { followSymlinks }: PlanOptions): Found[] {
   const all: Found[] = [];
+  const visited = new Set<string>();
+  let repeated = 0;
   const visit = (directory: string, prefix: string, ancestors: readonly string[]) => {
-    for (const { name, entry } of list(directory)) {
+    const listed = list(directory);
+    if (visited.has(directory)) repeated += 1 + listed.length;
+    visited.add(directory);
+    if (repeated > maxRepeated) {
+      throw new StrongroomError('SYMLINK', `${printable(top)}: its links repeat too much`, {
+        file: directory,
+        hint: `links may repeat up to ${maxRepeated} files and directories: remove some`,
+      });
+    }
+    for (const { name, entry } of listed) {
       const source = join(directory, name);
       const path = prefix + name;
       if (entry.isSymbolicLink() && !followSymlinks) {
@@ -114,7 +139,6 @@ function collect(root: string, { followSymlinks }: PlanOptions): Found[] {
       visit(real, `${path}/`, [...ancestors, real]);
     }
   };
-  const top = realpathSync(root);
   visit(top, '', [top]);
   return all;
 }
@@ -143,22 +167,26 @@ function nameOf(entry: Dirent<Buffer>, directory: string): string {
 }
 
 /** Lays out a new tar of what was found. */
-async function planTree(all: readonly Found[]): Promise<Plan> {
+async function planTree(all: readonly Found[], above: readonly Unread[]): Promise<Plan> {
   const { entries, length, literals } = await layTar(all);
   const files: FilePiece[] = [];
-  const empty: Plan['empty'][number][] = [];
+  const unread = [...above];
   for (const [i, entry] of entries.entries()) {
-    if (entry.type === 'directory') continue;
     const { source: path, fingerprint } = all[i] as Found;
-    if (entry.size > 0) files.push({ path, at: entry.offset, fingerprint });
-    else empty.push({ path, fingerprint });
+    const isRead = entry.type === 'file' && entry.size > 0;
+    if (isRead) files.push({ path, at: entry.offset, fingerprint });
+    else unread.push({ path, fingerprint });
   }
-  return { entries, pieces: { length, literals, files }, empty };
+  return { entries, pieces: { length, literals, files: shareFiles(files) }, unread };
 }
 
-/** @throws StrongroomError SOURCE_CHANGED when an empty file is not what it was. */
-export function assertStillEmpty({ empty }: Plan): void {
-  for (const { path, fingerprint: planned } of empty) {
+/**
+ * What no thread has opened is as it was planned: files without bytes, and directories, in
+ * which nothing came, went or changed its name.
+ * @throws StrongroomError SOURCE_CHANGED.
+ */
+export function assertUnchanged({ unread }: Plan): void {
+  for (const { path, fingerprint: planned } of unread) {
     const stat = lstatSync(path, { bigint: true, throwIfNoEntry: false });
     if (stat === undefined || !sameFingerprint(fingerprintFrom(stat), planned)) {
       throw sourceChanged(path);
@@ -181,14 +209,6 @@ function looksLikeTar(path: string): boolean {
   }
 }
 
-function openToRead(path: string): number {
-  try {
-    return openSync(path, 'r');
-  } catch (error) {
-    throw asStrongroomError(error, path);
-  }
-}
-
 /** Keeps a tar as it is: the stream is that one file. */
 function planTar(path: string, fingerprint: Fingerprint): Plan {
   const fd = openToRead(path);
@@ -200,8 +220,8 @@ function planTar(path: string, fingerprint: Fingerprint): Plan {
     }, length);
     return {
       entries,
-      pieces: { length, literals: noLiterals, files: [{ path, at: 0, fingerprint }] },
-      empty: [],
+      pieces: { length, literals: noLiterals, files: shareFiles([{ path, at: 0, fingerprint }]) },
+      unread: [],
     };
   } finally {
     closeSync(fd);

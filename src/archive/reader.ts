@@ -1,5 +1,4 @@
 /** Reading an archive, in the steps of docs/format.md, "How to read". */
-import { readFileSync, statSync } from 'node:fs';
 import { base64, equal, wipe } from '../bytes.ts';
 import {
   ciphertextBytes,
@@ -7,15 +6,18 @@ import {
   floeHeaderBytes,
   startDecryption,
 } from '../crypto/floe.ts';
+import { orAborted } from '../engine/abort.ts';
 import { readExactly, type Source } from '../engine/source.ts';
 import { type TreeLocation, tilesBytes } from '../engine/tree.ts';
-import { asStrongroomError, StrongroomError } from '../errors.ts';
+import { StrongroomError } from '../errors.ts';
 import type { Card } from '../keys/card.ts';
 import { assertMayProcess } from '../keys/enforce.ts';
 import type { Trust } from '../keys/policy.ts';
+import { readAtMost, withFile } from '../keys/read.ts';
 import { type Core, coreBytes, decodeCore, payloadOffset, slotOffsets } from './core.ts';
+import { assertNothingFollows } from './ending.ts';
 import type { ArchiveKeys } from './filekey.ts';
-import { decodeFooter, type Footer, tailBytes } from './footer.ts';
+import { decodeFooter, type Footer, hasFooter, tailBytes } from './footer.ts';
 import {
   chooseKeyring,
   decodeKeyring,
@@ -33,20 +35,38 @@ import type { Payload } from './segments.ts';
 export interface Front {
   readonly core: Core;
   readonly ring: Keyring;
-  /** The slot that counts; absent for a detached key ring. */
-  readonly slot?: 0 | 1;
 }
 
 /**
  * Core and key ring.
- * @param keyring path of a detached key ring that replaces the archive's own.
+ * @param keyring path of a detached key ring that replaces the archive's own, read once; if
+ *   that is a pipe, an abort of `signal` ends the wait for it.
  */
-export async function readFront(source: Source, keyring?: string): Promise<Front> {
+export async function readFront(
+  source: Source,
+  keyring?: string,
+  signal?: AbortSignal,
+): Promise<Front> {
   const head = new Uint8Array(coreBytes);
   const core = decodeCore(head.subarray(0, await source.readAt(head, 0)), source.name);
-  if (keyring !== undefined) return { core, ring: readDetached(keyring, core) };
-  const { ring, slot } = await readSlots(source, core);
-  return { core, ring, slot };
+  if (keyring !== undefined) {
+    const bytes = await readKeyringFile(keyring, signal);
+    return { core, ring: decodeKeyring(bytes, core, keyring) };
+  }
+  const { ring } = await readSlots(source, core);
+  return { core, ring };
+}
+
+/**
+ * The bytes of a detached key ring.
+ * @throws StrongroomError KEYRING_INVALID for more than one can have, whatever the path leads
+ *   to; INTERRUPTED; the system's.
+ */
+export async function readKeyringFile(path: string, signal?: AbortSignal): Promise<Uint8Array> {
+  const reading = withFile(path, (fd) => readAtMost(fd, maxKeyringBytes + 1));
+  const bytes = await orAborted(reading, signal);
+  if (bytes.length <= maxKeyringBytes) return bytes;
+  throw new StrongroomError('KEYRING_INVALID', `${path}: too long for a key ring`, { file: path });
 }
 
 export interface Slots {
@@ -60,31 +80,18 @@ export interface Slots {
 /** Both slots of an archive. A writer may be at work: what does not fit is read once more. */
 export async function readSlots(source: Source, core: Core): Promise<Slots> {
   const [a, b] = slotOffsets(core);
-  let before: Uint8Array | undefined;
+  let before: { readonly both: Uint8Array; readonly error: unknown } | undefined;
   for (;;) {
     const both = await readExactly(source, a, 2 * core.slotBytes);
+    // Every state between two writes is sound, so what stays as it is is no writer's doing.
+    if (before !== undefined && equal(before.both, both)) throw before.error;
     const slots = [both.subarray(0, b - a), both.subarray(b - a)] as const;
     try {
       const { slot, ...ring } = chooseKeyring(slots, core, source.name);
       return { slots, ring, slot };
     } catch (error) {
-      // Every state between two writes is sound, so what stays as it is is no writer's doing.
-      if (before !== undefined && equal(before, both)) throw error;
-      before = both;
+      before = { both, error };
     }
-  }
-}
-
-function readDetached(path: string, core: Core): Keyring {
-  try {
-    if (statSync(path).size > maxKeyringBytes) {
-      throw new StrongroomError('KEYRING_INVALID', `${path}: too long for a key ring`, {
-        file: path,
-      });
-    }
-    return decodeKeyring(readFileSync(path), core, path);
-  } catch (error) {
-    throw asStrongroomError(error, path);
   }
 }
 
@@ -101,6 +108,7 @@ export async function readTrailer(source: Source, core: Core): Promise<Trailer> 
   const { name, size } = source;
   const length = Math.min(size, tailBytes);
   const tail = await readExactly(source, size - length, length);
+  if (!hasFooter(tail)) await assertNothingFollows(source, core);
   const footer = decodeFooter(tail, core, size, name);
   if (footer.sealBytes > maxSealBytes) {
     throw new StrongroomError('FOOTER_INVALID', `${name}: states a seal that is too long`, {
@@ -181,6 +189,8 @@ export interface Access {
   readonly trust: Trust;
   /** Path of a detached key ring. */
   readonly keyring?: string | undefined;
+  /** Ends the wait for a key ring that is a pipe, and the search among many hidden stanzas. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** An archive after steps 1 to 9: nothing of it is doubtful but the segments. */
@@ -197,16 +207,17 @@ export interface Unlocked {
 }
 
 /** Steps 3 to 6: the archive's keys, from a ring that someone trusted has signed. */
-export function unlockFront(
-  front: Front,
+export async function unlockFront(
+  { core, ring }: Front,
   access: Access,
   name: string,
-): { readonly keys: ArchiveKeys; readonly grantedBy: Card } {
-  const { fileKey, keys } = unlockKeyring(front.ring, front.core, access.identity, name);
+): Promise<{ readonly keys: ArchiveKeys; readonly grantedBy: Card }> {
+  const { identity, trust, signal } = access;
+  const { fileKey, keys } = await unlockKeyring(ring, core, identity, name, signal);
   wipe(fileKey);
   try {
-    if ('card' in access.identity) assertMayProcess(access.trust, access.identity.card);
-    return { keys, grantedBy: trustKeyring(front.ring, front.core, access.trust, name) };
+    if ('card' in identity) assertMayProcess(trust, identity.card);
+    return { keys, grantedBy: trustKeyring(ring, core, trust, name) };
   } catch (error) {
     keys.wipe();
     throw error;
@@ -222,15 +233,19 @@ export async function unlockTrailer(
 ): Promise<Pick<Unlocked, 'trailer' | 'author' | 'manifest' | 'floe'>> {
   const { core } = front;
   const { name } = source;
+  let floe: FloeState | undefined;
   try {
     const trailer = await readTrailer(source, core);
     const author = trustSeal(trailer.seal, core, trust, name);
     assertOneKey(front, trailer, name);
     const header = await readFloeHeader(source, trailer);
-    const floe = startDecryption(keys.payload, core.hash, header, core.segmentBytes);
+    floe = startDecryption(keys.payload, core.hash, header, core.segmentBytes);
     const bytes = await readManifestBytes(source, core, trailer);
     const manifest = openManifest(bytes, core, keys, trailer.payload.length, name);
     return { trailer, author, manifest, floe };
+  } catch (error) {
+    if (floe !== undefined) wipe(floe.messageKey);
+    throw error;
   } finally {
     keys.wipe();
   }
@@ -238,8 +253,13 @@ export async function unlockTrailer(
 
 /** Steps 1 to 9 on an archive with random access. */
 export async function unlock(source: Source, access: Access): Promise<Unlocked> {
-  const front = await readFront(source, access.keyring);
-  const { keys, grantedBy } = unlockFront(front, access, source.name);
+  const front = await readFront(source, access.keyring, access.signal);
+  return unlockFrom(source, front, access);
+}
+
+/** Steps 3 to 9, after the others. */
+export async function unlockFrom(source: Source, front: Front, access: Access): Promise<Unlocked> {
+  const { keys, grantedBy } = await unlockFront(front, access, source.name);
   const rest = await unlockTrailer(source, front, keys, access.trust);
   return { ...front, grantedBy, ...rest, wipe: () => wipe(rest.floe.messageKey) };
 }

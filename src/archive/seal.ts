@@ -1,16 +1,17 @@
 /** The seal: the author's signed statement of what the archive holds (docs/format.md, "Seal"). */
 import { z } from 'zod';
 import { base64, equal, fromBase64, fromHex, hex } from '../bytes.ts';
-import { floeHeaderBytes } from '../crypto/floe.ts';
+import { floeHeaderBytes, segmentCount } from '../crypto/floe.ts';
 import { maxSegments } from '../crypto/segment.ts';
 import { type SuiteName, suites } from '../crypto/suites.ts';
 import { StrongroomError } from '../errors.ts';
 import { decodeJson, encodeJson, isPlainJson } from '../json.ts';
-import { type Card, cardDocumentSchema, isValidAt } from '../keys/card.ts';
+import { type Card, isValidAt } from '../keys/card.ts';
 import { assertSignedWhileActive } from '../keys/enforce.ts';
 import type { Identity } from '../keys/identity.ts';
 import { type Trust, trustedCard } from '../keys/policy.ts';
-import { schemas, signaturesVerify, signBytes, timeOf } from '../keys/signed.ts';
+import { schemas, signaturesVerify, signBytes } from '../keys/signed.ts';
+import { timeOf } from '../time.ts';
 import type { Core } from './core.ts';
 import { commitBytes } from './filekey.ts';
 
@@ -43,12 +44,12 @@ function isPlain(value: unknown): boolean {
 export const areClaims = (claims: unknown): boolean =>
   isPlainJson(claims) && claimsSchema.safeParse(claims).success;
 
-const authorSchema = z.strictObject({ keys: z.array(schemas.keyId), name: z.string().max(128) });
+const authorSchema = z.strictObject({ keys: z.array(schemas.keyId).max(8), name: schemas.name() });
 
 /** An archive whose content was sealed anew, under another key. */
 const predecessor = z.strictObject({
   archive: schemas.keyId,
-  author: authorSchema.extend({ name: cardDocumentSchema.shape.signed.shape.name }),
+  author: authorSchema,
   contentRoot: hexDigest,
   time: schemas.time,
 });
@@ -174,7 +175,7 @@ export function decodeSeal(bytes: Uint8Array, core: Core, name: string): Seal {
       throw invalid('the author of a predecessor has the wrong number of keys');
     }
   }
-  const segments = Math.max(1, Math.ceil(predicate.payload.length / core.segmentBytes));
+  const segments = segmentCount(predicate.payload.length, core.segmentBytes);
   if (predicate.payload.segments !== segments) {
     throw mismatch(
       `states ${predicate.payload.segments} segments where its length makes ${segments}`,
@@ -183,19 +184,23 @@ export function decodeSeal(bytes: Uint8Array, core: Core, name: string): Seal {
   return { predicate, contentRoot: root, bytes: bytes.slice(), envelope: outer };
 }
 
+/** Whether the signatures on a seal are those of a card; when it was valid is another matter. */
+export const isSealedBy = ({ envelope }: Seal, card: Card): boolean =>
+  signaturesVerify(payloadType, fromBase64(envelope.payload), envelope.signatures, card);
+
 /**
  * The author of a seal, if the reader trusts them as one.
  * @throws StrongroomError SEAL_UNTRUSTED, KEY_COMPROMISED.
  */
 export function trustSeal(seal: Seal, core: Core, trust: Trust, name: string): Card {
-  const { predicate, envelope } = seal;
+  const { predicate } = seal;
   const untrusted = (what: string) =>
     new StrongroomError('SEAL_UNTRUSTED', `${name}: ${what}`, { file: name });
   const card = trustedCard(trust, 'author', core.authors);
   if (card === undefined || card.suite !== core.suite) {
     throw untrusted('was sealed by someone who is not trusted as an author');
   }
-  if (!signaturesVerify(payloadType, fromBase64(envelope.payload), envelope.signatures, card)) {
+  if (!isSealedBy(seal, card)) {
     throw untrusted(`the signature of ${card.name} on the seal is wrong`);
   }
   if (!isValidAt(card, predicate.time)) {

@@ -33,22 +33,24 @@ async function run(archive: string, file: string, options: HolderOptions): Promi
   );
 }
 
-/** Refuses what could move the cursor or worse: C0 and C1 controls in UTF-8, and DEL. */
-function textGuard(file: string): (chunk: Uint8Array) => void {
-  const allowed = new Set([0x09, 0x0a, 0x0d]);
-  let before = 0;
+/**
+ * Refuses what could move the cursor or worse: controls but tabs and line ends, and what is not
+ * UTF-8, in which a byte from 80 to 9f would be a control to some terminals.
+ */
+export function textGuard(file: string): (chunk: Uint8Array) => void {
+  const decoder = new TextDecoder('utf-8', { fatal: true });
+  const refuse = () =>
+    new StrongroomError(
+      'OUTPUT_IS_TERMINAL',
+      `${file}: it looks binary, and standard output is a terminal`,
+    );
   return (chunk) => {
-    for (const byte of chunk) {
-      const isControl =
-        (byte < 0x20 && !allowed.has(byte)) ||
-        byte === 0x7f ||
-        (before === 0xc2 && byte >= 0x80 && byte < 0xa0);
-      before = byte;
-      if (!isControl) continue;
-      throw new StrongroomError(
-        'OUTPUT_IS_TERMINAL',
-        `${file}: it looks binary, and standard output is a terminal`,
-      );
+    let text: string;
+    try {
+      text = decoder.decode(chunk, { stream: true });
+    } catch {
+      throw refuse();
     }
+    if (/(?![\t\n\r])\p{Control}/u.test(text)) throw refuse();
   };
 }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { StrongroomError } from '../errors.ts';
 import { assertFree, assertNoTerminal, assertOneOutput, assertThere } from './access.ts';
-import { bytes, plural } from './format.ts';
+import { bytes, plural, who } from './format.ts';
 import { report, tell } from './messages.ts';
 import { collect, jsonOption, runOptions } from './options.ts';
 import { operate } from './progress.ts';
@@ -56,10 +56,9 @@ async function run(archive: string, options: Options): Promise<void> {
       open(archive, { ...run, ...access, output, only: options.only }),
     ),
   );
-  const { name, fingerprint } = opened.author;
   const where = output === '-' ? '' : ` into ${output}`;
   tell(`opened ${plural(opened.files, 'file')}, ${bytes(opened.bytes)}${where}`, options);
-  tell(`sealed by ${name} (${fingerprint}) at ${opened.sealedAt}`, options);
+  tell(`sealed by ${who(opened.author)}, at ${opened.sealedAt}`, options);
   if (options.json) report(options, opened, []);
 }
 

@@ -1,6 +1,7 @@
 /** Options that commands share, and how their values are read. */
 import type { Command } from 'commander';
 import { StrongroomError } from '../errors.ts';
+import { timeOf } from '../time.ts';
 import type { PassphraseOptions } from './passphrase.ts';
 
 /** For options that may be given more than once. */
@@ -61,7 +62,7 @@ export const moment =
         'give it like 2027-01-01, 24h, 90d, 26w or 2y',
       );
     }
-    return `${time.toISOString().slice(0, 19)}Z`;
+    return timeOf(time);
   };
 
 export const expiry = moment('--expires');

@@ -1,8 +1,8 @@
 /** Passphrases: from a file, a descriptor, or a prompt on a terminal. */
 import { openSync } from 'node:fs';
 import { ReadStream } from 'node:tty';
-import { printable } from '../archive/paths.ts';
 import { StrongroomError } from '../errors.ts';
+import { printable } from '../text.ts';
 
 /** How the secret of an identity is reached; a PIN comes the same ways as a passphrase. */
 export interface PassphraseOptions {

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { StrongroomError } from '../errors.ts';
 import type { KeyHolder, QuorumChange } from '../index.ts';
-import { assertFree, assertThere, pathsIn, readCards, withAccess } from './access.ts';
+import { assertFree, assertThere, recipientsOf, withAccess } from './access.ts';
 import { bytes, plural } from './format.ts';
 import { report, tell, warn } from './messages.ts';
 import {
@@ -66,7 +66,7 @@ export function addRekey(program: Command): void {
 }
 
 async function run(archive: string, options: Options): Promise<void> {
-  const { output, recipient = [], recipientsFile, reason, room, hideRecipients } = options;
+  const { output, reason, room, hideRecipients } = options;
   const { quorum: specs = [], withoutQuorums = false } = options;
   if (withoutQuorums && specs.length > 0) {
     throw new StrongroomError('USAGE', '--quorum and --without-quorums do not go together', {
@@ -75,12 +75,10 @@ async function run(archive: string, options: Options): Promise<void> {
   }
   assertThere(archive);
   assertFree(output, 'file');
-  const more = recipientsFile === undefined ? [] : await pathsIn(recipientsFile);
-  const paths = [...recipient, ...more];
-  if (paths.length + specs.length === 0) {
+  const recipients = await recipientsOf(options);
+  if (recipients.length + specs.length === 0) {
     throw new StrongroomError('NO_RECIPIENTS', 'nobody could open it');
   }
-  const recipients = await readCards(paths);
   const { readQuorumSpec, rekey } = await import('../index.ts');
   // Unless they are named, or dropped in so many words, an archive with quorums is refused
   const quorums =

@@ -6,8 +6,7 @@ import {
   assertNoTerminal,
   assertOneOutput,
   assertThere,
-  pathsIn,
-  readCards,
+  recipientsOf,
   trustOf,
   unlockIdentity,
 } from './access.ts';
@@ -64,13 +63,10 @@ export function addSeal(program: Command): void {
 }
 
 async function run(source: string, options: Options): Promise<void> {
-  const { output, recipientsFile } = options;
-  const paths = [
-    ...(options.recipient ?? []),
-    ...(recipientsFile === undefined ? [] : await pathsIn(recipientsFile)),
-  ];
+  const { output } = options;
   const specs = options.quorum ?? [];
-  if (paths.length + specs.length === 0) {
+  const recipients = await recipientsOf(options);
+  if (recipients.length + specs.length === 0) {
     throw new StrongroomError('NO_RECIPIENTS', 'nobody could open it');
   }
   if (output === '-') {
@@ -78,7 +74,6 @@ async function run(source: string, options: Options): Promise<void> {
     assertOneOutput(options);
   }
   assertThere(source);
-  const recipients = await readCards(paths);
   const claims = options.claims === undefined ? undefined : await readClaims(options.claims);
   const trust = options.trust === undefined ? undefined : await trustOf({ trust: options.trust });
   const { readQuorumSpec, seal } = await import('../index.ts');

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { assertThere, freshnessOf, trustOf, unlockIdentity } from './access.ts';
-import { bytes, plural } from './format.ts';
+import { bytes, plural, who } from './format.ts';
 import { lineage } from './lineage.ts';
 import { encode, report, table } from './messages.ts';
 import {
@@ -57,7 +57,7 @@ async function run(archive: string, options: Options): Promise<void> {
     const { author, keyring, claims, rekeyed } = found;
     const lines = table([
       ['verified', archive],
-      ['author', `${author.name} (${author.fingerprint})`],
+      ['author', who(author)],
       ['sealed at', found.sealedAt],
       ['suite', found.suite],
       ['content', found.contentRoot],
@@ -66,7 +66,7 @@ async function run(archive: string, options: Options): Promise<void> {
         'key ring',
         `epoch ${keyring.epoch}, ${plural(keyring.recipients, 'recipient')}, ` +
           (keyring.quorums > 0 ? `${plural(keyring.quorums, 'quorum')}, ` : '') +
-          `granted by ${keyring.grantedBy.name}`,
+          `granted by ${who(keyring.grantedBy)}`,
       ],
       ['claims', claims && encode(claims)],
       ...lineage(rekeyed),

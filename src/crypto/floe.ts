@@ -9,7 +9,12 @@ import { randomFillSync } from 'node:crypto';
 import { concat, equal, utf8, viewOf, wipe } from '../bytes.ts';
 import { StrongroomError } from '../errors.ts';
 import { hkdfExpand } from './kdf.ts';
-import { createSegmentCipher, type FloeState, segmentOverhead } from './segment.ts';
+import {
+  createSegmentCipher,
+  type FloeState,
+  type SegmentCipher,
+  segmentOverhead,
+} from './segment.ts';
 
 export {
   createSegmentCipher,
@@ -57,12 +62,32 @@ const stateOf = (
   info: Uint8Array,
   aad: Uint8Array,
   segmentBytes: number,
-): FloeState => ({
-  messageKey: derive(key, info, 'MESSAGE_KEY:', aad, messageKeyBytes),
-  info,
-  aad,
-  segmentBytes,
-});
+): FloeState => {
+  // Shared: sent to threads it stays in one place, which one call wipes for all of them.
+  const messageKey = new Uint8Array(new SharedArrayBuffer(messageKeyBytes));
+  const derived = derive(key, info, 'MESSAGE_KEY:', aad, messageKeyBytes);
+  messageKey.set(derived);
+  wipe(derived);
+  return { messageKey, info, aad, segmentBytes };
+};
+
+/**
+ * A cipher for a thread that was sent `shared`, with a copy of its message key, which `wipe`
+ * wipes for good: whoever sent the state may wipe it when the job has stopped, and a thread
+ * that has not noticed yet must not go on with a key of zeros. So a thread makes the cipher
+ * first, and looks whether the job goes on after that.
+ */
+export function createThreadCipher(shared: FloeState): SegmentCipher {
+  const messageKey = shared.messageKey.slice();
+  const cipher = createSegmentCipher({ ...shared, messageKey });
+  return {
+    ...cipher,
+    wipe() {
+      cipher.wipe();
+      wipe(messageKey);
+    },
+  };
+}
 
 /**
  * Begins a message with a fresh IV.
@@ -124,17 +149,20 @@ export function encryptAll(
 ): Uint8Array<ArrayBuffer> {
   const { header, state } = startEncryption(key, aad, segmentBytes);
   const cipher = createSegmentCipher(state);
-  const last = segmentCount(plaintext.length, segmentBytes) - 1;
-  const out = new Uint8Array(ciphertextBytes(plaintext.length, segmentBytes));
-  out.set(header);
-  let at = header.length;
-  for (let i = 0; i <= last; i++) {
-    const part = plaintext.subarray(i * segmentBytes, (i + 1) * segmentBytes);
-    at += cipher.encrypt(part, i, i === last, out.subarray(at));
+  try {
+    const last = segmentCount(plaintext.length, segmentBytes) - 1;
+    const out = new Uint8Array(ciphertextBytes(plaintext.length, segmentBytes));
+    out.set(header);
+    let at = header.length;
+    for (let i = 0; i <= last; i++) {
+      const part = plaintext.subarray(i * segmentBytes, (i + 1) * segmentBytes);
+      at += cipher.encrypt(part, i, i === last, out.subarray(at));
+    }
+    return out;
+  } finally {
+    cipher.wipe();
+    wipe(state.messageKey);
   }
-  cipher.wipe();
-  wipe(state.messageKey);
-  return out;
 }
 
 /**
@@ -155,6 +183,7 @@ export function decryptAll(
   const plaintextBytes = bodyBytes - segments * segmentOverhead;
   // Also refuses an empty last segment after others: a plaintext has one division.
   if (plaintextBytes < 0 || segmentCount(plaintextBytes, segmentBytes) !== segments) {
+    wipe(state.messageKey);
     throw new StrongroomError('PAYLOAD_INVALID', 'the FLOE message has an impossible length');
   }
 

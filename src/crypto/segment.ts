@@ -38,8 +38,11 @@ const canGiveBack = 'transfer' in ArrayBuffer.prototype;
 const chunkBytes = (canGiveBack ? 120 : 48) * 1024;
 
 /** Frees the memory of an update's output without waiting for the garbage collector. */
-function giveBack({ buffer }: Uint8Array): void {
-  if (canGiveBack) (buffer as ArrayBuffer & { transfer(length: number): ArrayBuffer }).transfer(0);
+function giveBack({ buffer, byteLength }: Uint8Array): void {
+  if (!canGiveBack) return;
+  // A pool's memory is not ours to free: other bytes lie in it.
+  expect(buffer.byteLength === byteLength, 'an update gave a part of a buffer');
+  (buffer as ArrayBuffer & { transfer(length: number): ArrayBuffer }).transfer(0);
 }
 
 // A batch of IVs costs about as much as one.

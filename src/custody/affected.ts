@@ -2,20 +2,13 @@
  * What a key can open and what it signed, as archives and key rings name it. Nothing is
  * verified here: whoever looks for damage wants to see false entries as well.
  */
-import { readFileSync, statSync } from 'node:fs';
 import { type Core, coreBytes, decodeCore } from '../archive/core.ts';
-import {
-  decodeKeyring,
-  type KeyringDocument,
-  maxKeyringBytes,
-  parseKeyring,
-} from '../archive/keyring.ts';
-import { readSlots, readTrailer, type Slots } from '../archive/reader.ts';
+import { decodeKeyring, type KeyringDocument, parseKeyring } from '../archive/keyring.ts';
+import { readKeyringFile, readSlots, readTrailer, type Slots } from '../archive/reader.ts';
 import { decodeSlot } from '../archive/slots.ts';
 import { hex } from '../bytes.ts';
 import { using } from '../engine/files.ts';
 import { openSource, type Source } from '../engine/source.ts';
-import { asStrongroomError, StrongroomError } from '../errors.ts';
 
 export interface RingTrace {
   /** Absent for a detached key ring. */
@@ -92,23 +85,14 @@ function documentIn(
   return bytes && decodeKeyring(bytes, core, name).document;
 }
 
-function traceDetached(path: string, ids: readonly string[]): KeyTrace {
-  const document = parseKeyring(readRing(path), path);
+async function traceDetached(path: string, ids: readonly string[]): Promise<KeyTrace> {
+  const document = parseKeyring(await readKeyringFile(path), path);
   return {
     file: path,
     kind: 'keyring',
     archive: document.signed.archive,
     rings: [traceRing(document, ids, true)],
   };
-}
-
-function readRing(path: string): Uint8Array {
-  try {
-    if (statSync(path).size <= maxKeyringBytes) return readFileSync(path);
-  } catch (error) {
-    throw asStrongroomError(error, path);
-  }
-  throw new StrongroomError('KEYRING_INVALID', `${path}: too long for a key ring`, { file: path });
 }
 
 function traceRing(

@@ -8,6 +8,8 @@ const slots = { next: 0, writeTurn: 1, done: 2, stop: 3 } as const;
 /** Locks for writing, one for each of so many groups of files. */
 const locks = 8;
 const firstLock = Object.keys(slots).length;
+/** States of a lock; who sees the last one looks whether the job goes on. */
+const [free, taken, stopping] = [0n, 1n, 2n];
 
 /** Below every turn, also after the threads that still write have passed theirs. */
 const nobody = -(2n ** 62n);
@@ -49,18 +51,22 @@ export class Control {
   /**
    * Lets one thread at a time write to a file. The kernel does so too, but lets the others
    * spin: a core that waits here is free for another thread's cryptography.
+   * @returns false, without a write, when the job stops first.
    */
-  writeAlone(file: number, write: () => void): void {
+  writeAlone(file: number, write: () => void): boolean {
     const lock = firstLock + (file % locks);
-    while (Atomics.compareExchange(this.#cells, lock, 0n, 1n) !== 0n) {
-      Atomics.wait(this.#cells, lock, 1n);
+    for (;;) {
+      if (this.stopped) return false;
+      if (Atomics.compareExchange(this.#cells, lock, free, taken) === free) break;
+      Atomics.wait(this.#cells, lock, taken);
     }
     try {
       write();
     } finally {
-      Atomics.store(this.#cells, lock, 0n);
+      Atomics.store(this.#cells, lock, free);
       Atomics.notify(this.#cells, lock, 1);
     }
+    return true;
   }
 
   /** Adds to the bytes done, for progress. */
@@ -77,6 +83,10 @@ export class Control {
     // Wakes those that wait, and keeps from sleeping who is just about to.
     Atomics.store(this.#cells, slots.writeTurn, nobody);
     Atomics.notify(this.#cells, slots.writeTurn);
+    for (let lock = firstLock; lock < firstLock + locks; lock++) {
+      Atomics.store(this.#cells, lock, stopping);
+      Atomics.notify(this.#cells, lock);
+    }
   }
 
   get stopped(): boolean {

@@ -79,11 +79,11 @@ export function writePipe(fd: number, bytes: Uint8Array): void {
 /** What tells one state of a file from another. */
 export interface Fingerprint {
   readonly size: number;
-  /** Modification time, nanoseconds since 1970, in decimal. */
-  readonly mtimeNs: string;
-  /** Of any change, which nobody can set back: nanoseconds since 1970, in decimal. */
-  readonly ctimeNs: string;
-  readonly inode: string;
+  /** Modification time, nanoseconds since 1970. */
+  readonly mtimeNs: bigint;
+  /** Of any change, which nobody can set back: nanoseconds since 1970. */
+  readonly ctimeNs: bigint;
+  readonly inode: bigint;
 }
 
 export function descriptorFingerprint(fd: number): Fingerprint {
@@ -92,9 +92,9 @@ export function descriptorFingerprint(fd: number): Fingerprint {
 
 export const fingerprintFrom = (stat: BigIntStats): Fingerprint => ({
   size: Number(stat.size),
-  mtimeNs: String(stat.mtimeNs),
-  ctimeNs: String(stat.ctimeNs),
-  inode: String(stat.ino),
+  mtimeNs: stat.mtimeNs,
+  ctimeNs: stat.ctimeNs,
+  inode: stat.ino,
 });
 
 export const sameFingerprint = (a: Fingerprint, b: Fingerprint): boolean =>
@@ -103,10 +103,29 @@ export const sameFingerprint = (a: Fingerprint, b: Fingerprint): boolean =>
 export const sourceChanged = (file: string): StrongroomError =>
   new StrongroomError('SOURCE_CHANGED', `${file}: changed while it was read`, { file });
 
+/**
+ * Opens to read, without waiting for a writer where `path` is a FIFO: whether it is what it
+ * should be is for the caller to see.
+ */
+export function openToRead(path: string, flags = 0): number {
+  const { O_RDONLY, O_NONBLOCK = 0 } = constants;
+  try {
+    return openSync(path, O_RDONLY | O_NONBLOCK | flags);
+  } catch (error) {
+    throw asStrongroomError(error, path);
+  }
+}
+
 /** Whether `path` exists, as anything; a dangling link exists. */
 export function exists(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 }
+
+/**
+ * Descriptors that one thread keeps: threads go through files in order, and come back only to
+ * one that reaches into a later segment.
+ */
+export const filesKept = 4;
 
 /** Open descriptors by key, the least recently used closed first. */
 export class FileCache {
@@ -118,7 +137,7 @@ export class FileCache {
   constructor(
     open: (key: number) => number,
     beforeClose = (_fd: number): void => {},
-    capacity = 64,
+    capacity = filesKept,
   ) {
     this.#open = open;
     this.#beforeClose = beforeClose;

@@ -5,9 +5,9 @@
 import { randomBytes } from 'node:crypto';
 import {
   closeSync,
-  existsSync,
   fsyncSync,
   linkSync,
+  lstatSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -81,75 +81,120 @@ function publish(temporary: string, path: string): void {
   try {
     linkSync(temporary, path);
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'EEXIST') throw alreadyThere(path);
-    // Some file systems have no links; there the check and the rename are two steps.
-    if (exists(path)) throw alreadyThere(path);
-    renameSync(temporary, path);
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw alreadyThere(path);
+    publishWithoutLinks(temporary, path);
     return;
   }
   unlinkSync(temporary);
 }
 
 /**
- * A directory to be. An empty one that exists already is filled: replaced by a rename,
- * or, where it is a mount point, given its entries one by one at the end.
+ * Some file systems have no links, and a rename replaces what has the name. So an empty file
+ * takes it first, which fails if there is another: what is replaced is ours.
+ */
+function publishWithoutLinks(temporary: string, path: string): void {
+  try {
+    closeSync(openSync(path, 'wx'));
+  } catch (error) {
+    throw (error as NodeJS.ErrnoException).code === 'EEXIST' ? alreadyThere(path) : error;
+  }
+  try {
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(path, { force: true });
+    throw error;
+  }
+}
+
+/**
+ * A directory to be. An empty one that exists already is replaced by a rename; one that cannot
+ * be, such as a mount point, is refused, since it could only be filled piece by piece.
  * @throws StrongroomError OUTPUT_EXISTS, NOT_FOUND, PERMISSION_DENIED.
  */
 export function createDirectory(path: string): Output {
   const target = resolve(path);
   const parent = dirname(target);
   try {
-    if (isTaken(target)) throw taken(path);
-    const mounted = exists(target) && statSync(target).dev !== statSync(parent).dev;
-    const temporary = join(mounted ? target : parent, temporaryName(basename(target)));
+    const why = obstacle(target, parent);
+    if (why !== undefined) throw taken(path, why);
+    const temporary = join(parent, temporaryName(basename(target)));
     mkdirSync(temporary, { mode: 0o700 });
-    return directoryOutput(temporary, target, mounted);
+    return directoryOutput(temporary, target, path);
   } catch (error) {
     throw asStrongroomError(error, path);
   }
 }
 
-/** Whether something is there that is no empty directory. */
-function isTaken(target: string): boolean {
-  if (!exists(target)) return false;
-  const isEmpty =
-    existsSync(target) && statSync(target).isDirectory() && readdirSync(target).length === 0;
-  return !isEmpty;
+/** Why a directory cannot get the name `target`; `undefined` if it can. */
+function obstacle(target: string, parent: string): keyof typeof obstacles | undefined {
+  const found = lstatSync(target, { throwIfNoEntry: false });
+  if (found === undefined) return undefined;
+  if (found.isSymbolicLink()) return 'link';
+  if (!found.isDirectory() || readdirSync(target).length > 0) return 'taken';
+  return found.dev === statSync(parent).dev ? undefined : 'mounted';
 }
 
-const taken = (path: string): StrongroomError =>
-  new StrongroomError('OUTPUT_EXISTS', `${path}: exists already and is not an empty directory`, {
-    file: path,
-  });
+const obstacles = {
+  taken: ['exists already and is not an empty directory'],
+  link: ['a symbolic link', 'name the directory itself, or a new one'],
+  mounted: ['a mount point, which cannot appear whole', 'name a new directory in it'],
+} as const;
 
-function directoryOutput(temporary: string, target: string, mounted: boolean): Output {
+function taken(path: string, why: keyof typeof obstacles): StrongroomError {
+  const [what, hint] = obstacles[why];
+  return new StrongroomError('OUTPUT_EXISTS', `${path}: ${what}`, {
+    file: path,
+    ...(hint === undefined ? {} : { hint }),
+  });
+}
+
+function directoryOutput(temporary: string, target: string, path: string): Output {
+  const parent = dirname(target);
   let pending = true;
   return {
     path: temporary,
     commit() {
       syncDirectory(temporary);
-      if (mounted) {
-        for (const name of readdirSync(temporary)) {
-          if (exists(join(target, name))) throw alreadyThere(join(target, name));
-          renameSync(join(temporary, name), join(target, name));
-        }
-        rmSync(temporary, { recursive: true });
-      } else {
-        try {
-          renameSync(temporary, target);
-        } catch (error) {
-          // It appeared since; systems tell that in several ways.
-          throw isTaken(target) ? taken(target) : error;
-        }
+      // Opened before, since a directory that cannot be made durable must fail before the name.
+      const synced = openDirectory(parent);
+      try {
+        rename(temporary, target, path);
+        pending = false;
+        synced?.sync();
+      } finally {
+        synced?.close();
       }
-      pending = false;
-      syncDirectory(dirname(target));
-      syncDirectory(target);
     },
     discard() {
-      if (pending) rmSync(temporary, { recursive: true, force: true });
+      if (pending) removeStage(temporary, parent);
       pending = false;
     },
   };
+}
+
+/** Gives a directory its name; something that took it meanwhile stays. */
+function rename(temporary: string, target: string, path: string): void {
+  try {
+    renameSync(temporary, target);
+  } catch (error) {
+    // Systems tell in several ways that something is there.
+    const { code } = error as NodeJS.ErrnoException;
+    const why = code === 'EBUSY' ? 'mounted' : obstacle(target, dirname(target));
+    throw why === undefined ? error : taken(path, why);
+  }
+}
+
+/**
+ * Removes a stage under another name: a thread that could not be stopped and still makes files
+ * by their paths finds no directory for them.
+ */
+function removeStage(temporary: string, parent: string): void {
+  const away = join(parent, temporaryName('removed'));
+  let moved = true;
+  try {
+    renameSync(temporary, away);
+  } catch {
+    moved = false;
+  }
+  rmSync(moved ? away : temporary, { recursive: true, force: true });
 }

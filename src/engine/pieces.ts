@@ -2,24 +2,34 @@
  * A virtual stream: literal bytes and parts of files, each at its place, so that any
  * range of it can be read on its own and in any order.
  */
-import { closeSync, constants, openSync } from 'node:fs';
+import { closeSync, constants } from 'node:fs';
+import { isStrongroomError } from '../errors.ts';
 import {
   descriptorFingerprint,
   FileCache,
   type Fingerprint,
+  openToRead,
   readFully,
   sameFingerprint,
   sourceChanged,
 } from './files.ts';
+import {
+  type SharedTexts,
+  sharedBytes,
+  sharedIntegers,
+  sharedNumbers,
+  sharedTexts,
+  textAt,
+} from './shared.ts';
 
 /** Runs of literal bytes in stream order; offsets and lengths in bytes. */
 export interface Literals {
   readonly bytes: Uint8Array<SharedArrayBuffer>;
   /** Where each run is in the stream. */
-  readonly at: Float64Array;
+  readonly at: Float64Array<SharedArrayBuffer>;
   /** Where each run begins in `bytes`. */
-  readonly from: Float64Array;
-  readonly lengths: Float64Array;
+  readonly from: Float64Array<SharedArrayBuffer>;
+  readonly lengths: Float64Array<SharedArrayBuffer>;
 }
 
 export interface FilePiece {
@@ -34,14 +44,44 @@ export interface Pieces {
   readonly length: number;
   readonly literals: Literals;
   /** In stream order, none of them empty. */
-  readonly files: readonly FilePiece[];
+  readonly files: FilePieces;
 }
 
+/** Files with their fingerprints, a column each, in memory that all threads share. */
+export interface FilePieces {
+  readonly paths: SharedTexts;
+  readonly at: Float64Array<SharedArrayBuffer>;
+  readonly sizes: Float64Array<SharedArrayBuffer>;
+  readonly mtimeNs: BigInt64Array<SharedArrayBuffer>;
+  readonly ctimeNs: BigInt64Array<SharedArrayBuffer>;
+  readonly inodes: BigInt64Array<SharedArrayBuffer>;
+}
+
+export const shareFiles = (files: readonly FilePiece[]): FilePieces => ({
+  paths: sharedTexts(files.map(({ path }) => path)),
+  at: sharedNumbers(files.map(({ at }) => at)),
+  sizes: sharedNumbers(files.map(({ fingerprint }) => fingerprint.size)),
+  mtimeNs: sharedIntegers(files.map(({ fingerprint }) => fingerprint.mtimeNs)),
+  ctimeNs: sharedIntegers(files.map(({ fingerprint }) => fingerprint.ctimeNs)),
+  inodes: sharedIntegers(files.map(({ fingerprint }) => fingerprint.inode)),
+});
+
+const fileAt = (files: FilePieces, i: number): FilePiece => ({
+  path: textAt(files.paths, i),
+  at: files.at[i] as number,
+  fingerprint: {
+    size: files.sizes[i] as number,
+    mtimeNs: files.mtimeNs[i] as bigint,
+    ctimeNs: files.ctimeNs[i] as bigint,
+    inode: files.inodes[i] as bigint,
+  },
+});
+
 export const noLiterals: Literals = {
-  bytes: new Uint8Array(new SharedArrayBuffer(0)),
-  at: new Float64Array(0),
-  from: new Float64Array(0),
-  lengths: new Float64Array(0),
+  bytes: sharedBytes(0),
+  at: sharedNumbers([]),
+  from: sharedNumbers([]),
+  lengths: sharedNumbers([]),
 };
 
 /** The first index from 0 to `count` − 1 whose end lies beyond `offset`. */
@@ -67,7 +107,7 @@ export class PiecesReader {
     const opened = new Map<number, FilePiece>();
     this.#files = new FileCache(
       (index) => {
-        const piece = pieces.files[index] as FilePiece;
+        const piece = fileAt(pieces.files, index);
         const fd = openPiece(piece);
         opened.set(fd, piece);
         return fd;
@@ -81,10 +121,7 @@ export class PiecesReader {
     const end = offset + into.length;
     const { literals, files } = this.#pieces;
     const literalEnd = (i: number) => (literals.at[i] as number) + (literals.lengths[i] as number);
-    const fileEnd = (i: number) => {
-      const { at, fingerprint } = files[i] as FilePiece;
-      return at + fingerprint.size;
-    };
+    const fileEnd = (i: number) => (files.at[i] as number) + (files.sizes[i] as number);
     for (let i = firstBeyond(literals.at.length, literalEnd, offset); i < literals.at.length; i++) {
       const at = literals.at[i] as number;
       if (at >= end) break;
@@ -93,12 +130,15 @@ export class PiecesReader {
       const length = Math.min(literalEnd(i), end) - from;
       into.set(literals.bytes.subarray(start, start + length), from - offset);
     }
-    for (let i = firstBeyond(files.length, fileEnd, offset); i < files.length; i++) {
-      const { at, path } = files[i] as FilePiece;
+    const count = files.at.length;
+    for (let i = firstBeyond(count, fileEnd, offset); i < count; i++) {
+      const at = files.at[i] as number;
       if (at >= end) break;
       const from = Math.max(at, offset);
       const part = into.subarray(from - offset, Math.min(fileEnd(i), end) - offset);
-      if (readFully(this.#files.get(i), part, from - at) < part.length) throw sourceChanged(path);
+      if (readFully(this.#files.get(i), part, from - at) < part.length) {
+        throw sourceChanged(textAt(files.paths, i));
+      }
     }
   }
 
@@ -111,9 +151,9 @@ export class PiecesReader {
 function openPiece(piece: FilePiece): number {
   let fd: number;
   try {
-    fd = openSync(piece.path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0));
+    fd = openToRead(piece.path, constants.O_NOFOLLOW ?? 0);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw sourceChanged(piece.path);
+    if (isStrongroomError(error) && error.code === 'NOT_FOUND') throw sourceChanged(piece.path);
     throw error;
   }
   try {

@@ -2,7 +2,9 @@
 import { availableParallelism } from 'node:os';
 import { parentPort, Worker, workerData } from 'node:worker_threads';
 import { asStrongroomError, type ErrorCode, StrongroomError } from '../errors.ts';
+import { interrupted } from './abort.ts';
 import { Control, type ControlBuffer, createControl } from './control.ts';
+import { threadsWithin } from './limits.ts';
 
 /** Bytes done so far; `total` is unknown for a pipe. */
 export interface Progress {
@@ -41,11 +43,16 @@ interface ThreadData<Job> {
 export const threadsFor = (units: number, asked?: number): number =>
   Math.max(1, Math.min(asked ?? availableParallelism(), Math.ceil(units / 8)));
 
+interface Running {
+  readonly worker: Worker;
+  readonly ended: Promise<void>;
+}
+
 const progressEveryMs = 100;
 const abandonAfterMs = 2000;
 
 /**
- * Runs `job` in `threads` threads of the module at `url`, which calls `serveJobs`.
+ * Runs `job` in at most `threads` threads of the module at `url`, which calls `serveJob`.
  * Resolves when all have finished. The first failure stops the others and is thrown;
  * an abort throws INTERRUPTED.
  */
@@ -67,7 +74,7 @@ export async function runThreads<Job, Report>(
     control.stop();
   };
 
-  const start = () => {
+  const start = (): Running => {
     const worker = new Worker(url, {
       workerData: { job, control: buffer } satisfies ThreadData<Job>,
     });
@@ -80,12 +87,22 @@ export async function runThreads<Job, Report>(
           );
       });
       worker.on('error', (error) => fail(asStrongroomError(error)));
-      worker.on('exit', () => resolve());
+      worker.on('exit', (status) => {
+        // What else a thread does when it dies before it could say why
+        if (status !== 0) fail(new StrongroomError('INTERNAL', `a thread ended with ${status}`));
+        resolve();
+      });
     });
     return { worker, ended };
   };
 
-  const running = Array.from({ length: threads }, start);
+  const running: Running[] = [];
+  try {
+    const count = threadsWithin(threads);
+    while (running.length < count) running.push(start());
+  } catch (error) {
+    fail(asStrongroomError(error));
+  }
   let abandon = () => {};
   const abandoned = new Promise<void>((resolve) => {
     abandon = resolve;
@@ -114,8 +131,6 @@ export async function runThreads<Job, Report>(
   if (failure === undefined) progress();
   if (failure !== undefined) throw failure;
 }
-
-const interrupted = () => new StrongroomError('INTERRUPTED', 'interrupted');
 
 /** Only the members that are set, as an error context. */
 function given({ hint, file, segment, offset }: ThreadError) {

@@ -1,7 +1,7 @@
 /** Where archive bytes come from. */
-import { closeSync, constants, fstatSync, openSync } from 'node:fs';
-import { asStrongroomError, StrongroomError } from '../errors.ts';
-import { readFully } from './files.ts';
+import { closeSync, fstatSync } from 'node:fs';
+import { StrongroomError } from '../errors.ts';
+import { openToRead, readFully } from './files.ts';
 
 /** Random access to bytes that stay as they are. */
 export interface Source {
@@ -22,12 +22,7 @@ export function openSource(location: SourceLocation): Source {
 }
 
 function openFile(path: string): Source {
-  let fd: number;
-  try {
-    fd = openSync(path, constants.O_RDONLY);
-  } catch (error) {
-    throw asStrongroomError(error, path);
-  }
+  const fd = openToRead(path);
   const stat = fstatSync(fd);
   if (!stat.isFile()) {
     closeSync(fd);

@@ -17,7 +17,8 @@ export async function readAtMost(fd: number, maxBytes: number): Promise<Uint8Arr
     length += bytesRead;
   }
   const bytes = buffer.slice(0, length);
-  wipe(buffer);
+  // No more than was read: a large bound costs address space alone.
+  wipe(buffer.subarray(0, length));
   return bytes;
 }
 

@@ -7,7 +7,7 @@ import { assertRecipients } from '../custody/ring/next.ts';
 import { StrongroomError } from '../errors.ts';
 import type { Card } from '../keys/card.ts';
 import type { Trust } from '../keys/policy.ts';
-import { timeOf } from '../keys/signed.ts';
+import { timeOf } from '../time.ts';
 
 export interface Heirs {
   /** Who can open it alone: at least one unless there are quorums, all of the archive's suite. */

@@ -1,6 +1,5 @@
 /** Cards and identities as files: read within bounds, written whole or not at all. */
-import { unlinkSync, writeFileSync } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { fstatSync, unlinkSync, writeFileSync } from 'node:fs';
 import { wipe } from '../bytes.ts';
 import { createFile, type Output } from '../engine/output.ts';
 import { asStrongroomError, StrongroomError } from '../errors.ts';
@@ -63,12 +62,15 @@ export interface IdentityFile {
  * @throws StrongroomError `IDENTITY_INVALID`, or the system's error, each with the path.
  */
 export async function readIdentity(path: string): Promise<IdentityFile> {
-  const bytes = await withFile(path, (fd) => readAtMost(fd, maxIdentityBytes + 1));
+  const [bytes, mode] = await withFile(path, async (fd) => {
+    // Of the descriptor: the path may lead elsewhere by now.
+    const { mode } = fstatSync(fd);
+    return [await readAtMost(fd, maxIdentityBytes + 1), mode] as const;
+  });
   try {
     if (looksLikeCard(bytes)) {
       throw new StrongroomError('IDENTITY_INVALID', 'this is a card, not an identity');
     }
-    const { mode } = await stat(path);
     return {
       card: identityCard(bytes),
       isProtected: isProtected(bytes),

@@ -4,6 +4,7 @@ import type { Entry } from '../archive/entry.ts';
 import { footerBytes } from '../archive/footer.ts';
 import { LeafCollector } from '../archive/jobs/leaves.ts';
 import { pipeName } from '../archive/jobs/pipe.ts';
+import { shareExtents } from '../archive/jobs/sinks.ts';
 import { maxManifestBytes } from '../archive/manifest.ts';
 import {
   type Access,
@@ -15,19 +16,19 @@ import {
 } from '../archive/reader.ts';
 import { maxSealBytes } from '../archive/seal.ts';
 import { selectEntries } from '../archive/select.ts';
-import { assertSameEntries, assertTarFits } from '../archive/tarfit.ts';
+import { assertSameEntries, assertSomeFit, assertTarFits } from '../archive/tarfit.ts';
 import { runParallel, runPipe } from '../archive/worker.ts';
 import { concat, equal, hex, wipe } from '../bytes.ts';
 import { ciphertextBytes, floeHeaderBytes, startDecryption } from '../crypto/floe.ts';
 import { type Freshness, holdEpoch } from '../custody/epochs/freshness.ts';
 import { using } from '../engine/files.ts';
-import { createDirectory } from '../engine/output.ts';
+import { createDirectory, type Output } from '../engine/output.ts';
 import type { RunOptions } from '../engine/pool.ts';
 import { keptSource, openSource, readExactly, type SourceLocation } from '../engine/source.ts';
 import { buildTree, tilesBytes } from '../engine/tree.ts';
 import { asStrongroomError, StrongroomError } from '../errors.ts';
 import { finishTree, prepareTree, wantedSegments } from './extract.ts';
-import { readInput } from './input.ts';
+import { readInput } from './standard.ts';
 
 export interface OpenOptions extends Access, Freshness, RunOptions {
   /** Path of the directory to be, or `-` for the tar on standard output. */
@@ -100,10 +101,14 @@ function openFile(location: SourceLocation, options: OpenOptions): Promise<OpenR
       const stage = createDirectory(options.output);
       try {
         // What comes out must be what any tar reader would make of the payload.
-        if (only === undefined) await assertTarFits(source, archive);
+        await (only === undefined
+          ? assertTarFits(source, archive)
+          : assertSomeFit(source, archive, entries));
         const extents = prepareTree(stage.path, entries);
-        const wanted = wantedSegments(extents, archive.core.segmentBytes);
-        await runParallel({ ...job, extents, wanted }, options);
+        // All are read unless some were asked for: every byte of a whole archive is verified.
+        const wanted =
+          only === undefined ? undefined : wantedSegments(extents, archive.core.segmentBytes);
+        await runParallel({ ...job, extents: shareExtents(extents), wanted }, options);
         finishTree(stage.path, entries);
         stage.commit();
       } finally {
@@ -122,13 +127,14 @@ function openFile(location: SourceLocation, options: OpenOptions): Promise<OpenR
  */
 async function openPipe(options: OpenOptions): Promise<OpenReport> {
   const bytes = await readFrontBytes(options.signal);
-  const front = await readFront(kept([{ at: 0, bytes }]), options.keyring);
+  const front = await readFront(kept([{ at: 0, bytes }]), options.keyring, options.signal);
   const { core } = front;
   const { segmentBytes, suite } = core;
   const at = payloadOffset(core);
-  const { keys, grantedBy } = unlockFront(front, options, pipeName);
-  const stage = createDirectory(options.output);
+  const { keys, grantedBy } = await unlockFront(front, options, pipeName);
+  let stage: Output | undefined;
   try {
+    stage = createDirectory(options.output);
     holdEpoch(front, options, pipeName);
     const header = await readExactly(kept([{ at: 0, bytes }]), at, floeHeaderBytes);
     const floe = startDecryption(keys.payload, core.hash, header, segmentBytes);
@@ -145,13 +151,15 @@ async function openPipe(options: OpenOptions): Promise<OpenReport> {
       wipe(floe.messageKey),
     );
     const trailerAt = at + ciphertextBytes(held.length, segmentBytes);
-    const rest = await readTrailerBytes(core, held.segments, options.signal);
+    const behind = await readTrailerBytes(core, held.segments, options.signal);
     const source = kept([
       { at: 0, bytes },
-      { at: trailerAt, bytes: rest },
+      { at: trailerAt, bytes: behind },
     ]);
-    const { author, trailer, manifest } = await unlockTrailer(source, front, keys, options.trust);
-    const { levels, root } = buildTree(suite.hash, leaves.hashes);
+    const rest = await unlockTrailer(source, front, keys, options.trust);
+    const { author, trailer, manifest } = rest;
+    wipe(rest.floe.messageKey);
+    const { levels, root } = buildTree(suite.hash, leaves.hashes(held.segments));
     if (trailer.payload.length !== held.length || !equal(root, trailer.seal.contentRoot)) {
       const message = `${pipeName}: the payload is not the one that was sealed`;
       throw new StrongroomError('SEGMENT_INVALID', message, { file: pipeName });
@@ -169,7 +177,7 @@ async function openPipe(options: OpenOptions): Promise<OpenReport> {
     return report({ ...front, grantedBy, author, trailer, manifest }, entries, options);
   } finally {
     keys.wipe();
-    stage.discard();
+    stage?.discard();
   }
 }
 

@@ -73,9 +73,9 @@ export async function rekey(path: string, options: RekeyOptions): Promise<RekeyR
   const file = createFile(options.output);
   const fileKey = new Uint8Array(randomBytes(fileKeyBytes));
   try {
-    const { identity, holder = identity, trust, keyring } = options;
+    const { identity, holder = identity, trust, keyring, signal } = options;
     const [made, core, change] = await using(openSource(location), async (source) => {
-      const old = await unlock(source, { identity: holder, trust, keyring });
+      const old = await unlock(source, { identity: holder, trust, keyring, signal });
       try {
         holdEpoch(old, options, path);
         assertSigner(old.core, options);
@@ -155,8 +155,9 @@ async function writeArchive(
   const { suite, segmentBytes } = core;
   const { payload, tree, seal } = old.trailer;
   const { header, state } = startEncryption(keys.payload, core.hash, segmentBytes);
-  const fd = openSync(output, 'r+');
+  let fd: number | undefined;
   try {
+    fd = openSync(output, 'r+');
     const at = payloadOffset(core);
     writeFully(fd, core.bytes, 0);
     writeFully(fd, encodeSlot(ring.bytes, core.slotBytes), slotOffsets(core)[0]);
@@ -178,13 +179,13 @@ async function writeArchive(
       floeHeader: header,
       manifest: old.manifest,
       payload: { length: payload.length, segments: payload.segments },
-      leaves: leaves.hashes,
+      leaves: leaves.hashes(payload.segments),
       at: at + ciphertextBytes(payload.length, segmentBytes),
     });
     for (const { bytes, offset } of made.parts) writeFully(fd, bytes, offset);
     return made;
   } finally {
-    closeSync(fd);
+    if (fd !== undefined) closeSync(fd);
     wipe(state.messageKey);
   }
 }

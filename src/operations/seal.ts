@@ -7,7 +7,7 @@ import type { Entry } from '../archive/entry.ts';
 import { deriveArchiveKeys, fileKeyBytes } from '../archive/filekey.ts';
 import { LeafCollector } from '../archive/jobs/leaves.ts';
 import { createKeyring, keyringBytes, maxRecipients } from '../archive/keyring.ts';
-import { assertStillEmpty, type Plan, planSource } from '../archive/plan.ts';
+import { assertUnchanged, type Plan, planSource } from '../archive/plan.ts';
 import type { QuorumStanza } from '../archive/quorum.ts';
 import { usualSlotBytes } from '../archive/room.ts';
 import { areClaims, type Claims, maxClaimsBytes } from '../archive/seal.ts';
@@ -15,13 +15,7 @@ import { encodeSlot } from '../archive/slots.ts';
 import { sealTrailer } from '../archive/trailer.ts';
 import { runParallel, runPipe } from '../archive/worker.ts';
 import { hex, wipe } from '../bytes.ts';
-import {
-  type FloeState,
-  floeHeaderBytes,
-  segmentCount,
-  segmentOverhead,
-  startEncryption,
-} from '../crypto/floe.ts';
+import { ciphertextBytes, type FloeState, segmentCount, startEncryption } from '../crypto/floe.ts';
 import type { SuiteName } from '../crypto/suites.ts';
 import {
   assertPlans,
@@ -29,7 +23,7 @@ import {
   custodiansOf,
   type QuorumPlan,
 } from '../custody/quorum/split.ts';
-import { exists, standard, writeFully, writePipe } from '../engine/files.ts';
+import { exists, writeFully } from '../engine/files.ts';
 import { createFile } from '../engine/output.ts';
 import type { RunOptions } from '../engine/pool.ts';
 import { asStrongroomError, StrongroomError } from '../errors.ts';
@@ -38,7 +32,8 @@ import { assertSealable, type Card } from '../keys/card.ts';
 import { assertMayProtect } from '../keys/enforce.ts';
 import type { Identity } from '../keys/identity.ts';
 import type { Trust } from '../keys/policy.ts';
-import { timeOf } from '../keys/signed.ts';
+import { timeOf } from '../time.ts';
+import { writeOutput } from './standard.ts';
 
 export interface SealOptions extends RunOptions {
   /** Path of the archive to be, or `-` for standard output. */
@@ -92,6 +87,7 @@ export async function seal(source: string, options: SealOptions): Promise<SealRe
     source === '-'
       ? undefined
       : await planSource(source, { followSymlinks: options.followSymlinks ?? false });
+  if (plan !== undefined && options.output !== '-') assertNotListed(plan, options.output);
 
   const core = createCore({
     suite,
@@ -102,8 +98,9 @@ export async function seal(source: string, options: SealOptions): Promise<SealRe
   const fileKey = new Uint8Array(randomBytes(fileKeyBytes));
   const keys = deriveArchiveKeys(fileKey, core);
   const { header, state } = startEncryption(keys.payload, core.hash, core.segmentBytes);
-  const output = openOutput(options.output);
+  let output: ArchiveOutput | undefined;
   try {
+    output = openOutput(options.output, options.signal);
     const hideRecipients = options.hideRecipients ?? false;
     const quorums: QuorumStanza[] = [];
     for (const plan of plans) quorums.push(await createQuorum(plan, fileKey, core, keys.commit));
@@ -116,11 +113,11 @@ export async function seal(source: string, options: SealOptions): Promise<SealRe
       hideRecipients,
       signer,
     });
-    output.write(core.bytes, 0);
+    await output.write(core.bytes, 0);
     const [a, b] = slotOffsets(core);
-    output.write(encodeSlot(ring.bytes, core.slotBytes), a);
-    output.write(new Uint8Array(core.slotBytes), b);
-    output.write(header, payloadOffset(core));
+    await output.write(encodeSlot(ring.bytes, core.slotBytes), a);
+    await output.write(new Uint8Array(core.slotBytes), b);
+    await output.write(header, payloadOffset(core));
 
     const payload = await sealPayload(core, state, plan, output.path, options);
     const {
@@ -138,7 +135,7 @@ export async function seal(source: string, options: SealOptions): Promise<SealRe
       leaves: payload.leaves,
       at: payload.end,
     });
-    for (const { bytes, offset } of parts) output.write(bytes, offset);
+    for (const { bytes, offset } of parts) await output.write(bytes, offset);
     output.commit();
     return {
       output: options.output,
@@ -156,7 +153,7 @@ export async function seal(source: string, options: SealOptions): Promise<SealRe
   } finally {
     keys.wipe();
     wipe(fileKey, state.messageKey);
-    output.discard();
+    output?.discard();
   }
 }
 
@@ -205,21 +202,36 @@ function assertApart(source: string, output: string): void {
   const within =
     statSync(from).isDirectory() && to.startsWith(from.endsWith(sep) ? from : from + sep);
   const same = exists(output) && realpathSync(output) === from;
-  if (!same && !within) return;
-  const what = same ? 'input and output are the same file' : 'the output lies in what is sealed';
-  throw new StrongroomError('SAME_FILE', `${output}: ${what}`, { file: output });
+  if (within) throw inSource(output);
+  if (!same) return;
+  throw new StrongroomError('SAME_FILE', `${output}: input and output are the same file`, {
+    file: output,
+  });
 }
+
+/** Refuses an output in a directory that links lead to: sealing would change what is sealed. */
+function assertNotListed({ unread }: Plan, output: string): void {
+  const directory = dirname(resolve(output));
+  if (!exists(directory)) return;
+  const to = realpathSync(directory);
+  if (unread.some(({ path }) => path === to)) throw inSource(output);
+}
+
+const inSource = (output: string) =>
+  new StrongroomError('SAME_FILE', `${output}: the output lies in what is sealed`, {
+    file: output,
+  });
 
 interface ArchiveOutput {
   /** For threads to open; absent for standard output. */
   readonly path: string | undefined;
   /** Writes come in order of their offsets, with the payload's segments between. */
-  write(bytes: Uint8Array, offset: number): void;
+  write(bytes: Uint8Array, offset: number): void | Promise<void>;
   commit(): void;
   discard(): void;
 }
 
-function openOutput(path: string): ArchiveOutput {
+function openOutput(path: string, signal: AbortSignal | undefined): ArchiveOutput {
   if (path === '-') {
     if (process.stdout.isTTY) {
       throw new StrongroomError(
@@ -229,13 +241,19 @@ function openOutput(path: string): ArchiveOutput {
     }
     return {
       path: undefined,
-      write: (bytes) => writePipe(standard.output, bytes),
+      write: (bytes) => writeOutput(bytes, signal),
       commit() {},
       discard() {},
     };
   }
   const file = createFile(path);
-  const fd = openSync(file.path, 'r+');
+  let fd: number;
+  try {
+    fd = openSync(file.path, 'r+');
+  } catch (error) {
+    file.discard();
+    throw error;
+  }
   let open = true;
   const close = () => {
     if (open) closeSync(fd);
@@ -275,11 +293,12 @@ async function sealPayload(
   const at = payloadOffset(core);
   const { segmentBytes, suite } = core;
   const place = { hash: suite.hash.name, at, segmentBytes };
-  const ended = (leaves: LeafCollector, length: number, segments: number) => {
-    if (leaves.count !== segments) throw new Error('a segment was not sealed');
-    const end = at + floeHeaderBytes + length + segments * segmentOverhead;
-    return { length, segments, leaves: leaves.hashes, end };
-  };
+  const ended = (leaves: LeafCollector, length: number, segments: number) => ({
+    length,
+    segments,
+    leaves: leaves.hashes(segments),
+    end: at + ciphertextBytes(length, segmentBytes),
+  });
   if (plan === undefined) {
     const leaves = new LeafCollector(suite.hash.bytes);
     const job = { kind: 'seal-pipe', payload: place, floe, output } as const;
@@ -294,6 +313,6 @@ async function sealPayload(
   const payload = { ...place, length, segments };
   const job = { kind: 'seal', payload, floe, pieces: plan.pieces, output } as const;
   await runParallel(job, options, (report) => leaves.add(report));
-  assertStillEmpty(plan);
+  assertUnchanged(plan);
   return { entries: plan.entries, ...ended(leaves, length, segments) };
 }

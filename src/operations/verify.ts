@@ -1,24 +1,16 @@
 /** Verification: whose work an archive is, and that it is whole; with a key, also who can open it. */
 
-import { type KeyHolder, trustKeyring } from '../archive/keyring.ts';
-import {
-  assertOneKey,
-  readFloeHeader,
-  readFront,
-  readManifestBytes,
-  readTrailer,
-  unlock,
-} from '../archive/reader.ts';
-import { type Claims, type Predecessor, trustSeal } from '../archive/seal.ts';
+import type { KeyHolder } from '../archive/keyring.ts';
+import { readFloeHeader, readFront, readManifestBytes, unlockFrom } from '../archive/reader.ts';
+import type { Predecessor } from '../archive/seal.ts';
 import { assertTarFits } from '../archive/tarfit.ts';
 import { runParallel } from '../archive/worker.ts';
-import { hex } from '../bytes.ts';
-import type { SuiteName } from '../crypto/suites.ts';
-import { type Freshness, holdEpoch } from '../custody/epochs/freshness.ts';
+import type { Freshness } from '../custody/epochs/freshness.ts';
 import { using } from '../engine/files.ts';
 import type { RunOptions } from '../engine/pool.ts';
 import { openSource } from '../engine/source.ts';
 import type { Trust } from '../keys/policy.ts';
+import { readAttested, type SealReport, sealReport } from './attested.ts';
 
 export interface VerifyOptions extends RunOptions, Freshness {
   readonly trust: Trust;
@@ -28,16 +20,9 @@ export interface VerifyOptions extends RunOptions, Freshness {
   readonly keyring?: string | undefined;
 }
 
-export interface VerifyReport {
-  readonly archive: string;
-  readonly suite: SuiteName;
-  readonly contentRoot: string;
-  readonly author: { readonly name: string; readonly fingerprint: string };
-  readonly sealedAt: string;
-  readonly claims?: Claims;
+export interface VerifyReport extends SealReport {
   /** The archives that the content was sealed in before, the oldest first. */
   readonly rekeyed?: readonly Predecessor[];
-  readonly payloadBytes: number;
   readonly segments: number;
   readonly keyring: {
     readonly epoch: number;
@@ -57,18 +42,14 @@ export function verify(path: string, options: VerifyOptions): Promise<VerifyRepo
   const { trust, identity, keyring } = options;
   const location = { kind: 'file', path } as const;
   return using(openSource(location), async (source) => {
-    const { name } = source;
-    const front = await readFront(source, keyring);
+    const front = await readFront(source, keyring, options.signal);
     const { core, ring } = front;
-    const granter = trustKeyring(ring, core, trust, name);
-    holdEpoch(front, options, name);
-    const trailer = await readTrailer(source, core);
-    const author = trustSeal(trailer.seal, core, trust, name);
-    assertOneKey(front, trailer, name);
+    const attested = await readAttested(source, front, options);
+    const { trailer, grantedBy } = attested;
     await readFloeHeader(source, trailer);
     await readManifestBytes(source, core, trailer);
     if (identity !== undefined) {
-      const archive = await unlock(source, { identity, trust, keyring });
+      const archive = await unlockFrom(source, front, { identity, trust });
       try {
         await assertTarFits(source, archive);
       } finally {
@@ -77,21 +58,15 @@ export function verify(path: string, options: VerifyOptions): Promise<VerifyRepo
     }
     const { payload, tree, seal } = trailer;
     await runParallel({ kind: 'verify', source: location, payload, tree }, options);
-    const { claims, rekeyed, time } = seal.predicate;
+    const { rekeyed } = seal.predicate;
     const { epoch, recipients, quorums = [] } = ring.document.signed;
     return {
-      archive: hex(core.archiveId),
-      suite: core.suite.name,
-      contentRoot: hex(seal.contentRoot),
-      author: { name: author.name, fingerprint: author.fingerprint },
-      sealedAt: time,
-      ...(claims === undefined ? {} : { claims }),
+      ...sealReport(front, attested),
       ...(rekeyed === undefined ? {} : { rekeyed }),
-      payloadBytes: payload.length,
       segments: payload.segments,
       keyring: {
         epoch,
-        grantedBy: { name: granter.name, fingerprint: granter.fingerprint },
+        grantedBy: { name: grantedBy.name, fingerprint: grantedBy.fingerprint },
         recipients: recipients.length,
         quorums: quorums.length,
         unlocked: identity !== undefined,

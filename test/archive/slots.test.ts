@@ -92,6 +92,24 @@ it('gathers leaves that come out of order', () => {
   const reporters = [0, 1, 2].map(() => new LeafReporter((report) => collector.add(report)));
   for (const i of order) reporters[i % 3]?.add(i, leaves[i] as Uint8Array);
   for (const reporter of reporters) reporter.flush();
-  expect(collector.count).toBe(3000);
-  expect(Buffer.concat(leaves).equals(collector.hashes)).toBe(true);
+  expect(Buffer.concat(leaves).equals(collector.hashes(3000))).toBe(true);
+});
+
+describe('refuses leaves', () => {
+  const collected = (...indices: number[]) => {
+    const collector = new LeafCollector(4, 2);
+    for (const index of indices) collector.add({ indices: [index], hashes: noise(4, index) });
+    return collector;
+  };
+  it('of which one came twice', () => {
+    expect(() => collected(0, 1, 1)).toThrow('segment 1 was done twice');
+  });
+  it.each([
+    ['one is missing in the middle', [0, 2]],
+    ['one is missing at the end', [0, 1]],
+    ['one is too many', [0, 1, 2, 3]],
+    ['another took the place of one', [0, 1, 3]],
+  ])('of which %s', (_, indices) => {
+    expect(() => collected(...indices).hashes(3)).toThrow('of 3 segments were done');
+  });
 });

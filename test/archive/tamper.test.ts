@@ -19,6 +19,7 @@ import {
   segmentBytes,
   workspace,
 } from '../support/archive.ts';
+import { forge } from '../support/forge.ts';
 import { pipedProcess } from '../support/piped.ts';
 
 const suites: readonly SuiteName[] = ['hybrid', 'cnsa2'];
@@ -276,9 +277,39 @@ describe('an archive of another length', () => {
     }
   });
 
+  it.each([70_000, 5_000_000])('is refused with %d bytes behind it', async (length) => {
+    const root = workspace();
+    const { bytes } = await prepare(root, 'hybrid');
+    // With the end of another archive in it, which tells nothing of this one
+    const other = await prepare(join(root, 'other'), 'hybrid');
+    const tail = Buffer.concat([noise(length), other.bytes.subarray(-64), noise(length)]);
+    const path = join(root, 'long.srm');
+    writeFileSync(path, Buffer.concat([bytes, tail]));
+    await expect(verify(path, { trust: who.trust })).rejects.toMatchObject({
+      code: 'TRAILING_BYTES',
+      message: `${path}: ${tail.length} bytes follow its end`,
+    });
+  });
+
   it('is refused when empty', async () => {
     expect(await refusals(workspace(), new Uint8Array())).toEqual(all('NOT_AN_ARCHIVE'));
   });
+});
+
+it('reads the segment of a payload without bytes', async () => {
+  const root = workspace();
+  const who = everyone.hybrid;
+  const bytes = forge({ who, tar: new Uint8Array(0) });
+  const path = join(root, 'empty.srm');
+  const output = join(root, 'out');
+  writeFileSync(path, bytes);
+  expect(await outcome(() => open(path, { ...access(who), output: join(root, 'whole') }))).toBe(
+    'accepted',
+  );
+  const [segment] = regionsOf(bytes).at.segments;
+  bytes[segment + 8] = (bytes[segment + 8] as number) ^ 1;
+  writeFileSync(path, bytes);
+  expect(await outcome(() => open(path, { ...access(who), output }))).toBe('SEGMENT_INVALID');
 });
 
 it('opens when nothing was altered, from a file and from a pipe', async () => {

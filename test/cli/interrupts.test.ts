@@ -1,8 +1,11 @@
 /** Ctrl-C and a full disk: nothing is left behind, and the status says which it was. */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, truncateSync, writeFileSync } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { regionsOf } from '../support/archive.ts';
 import {
   expectRefusal,
   leftovers,
@@ -10,6 +13,7 @@ import {
   opening,
   scratch,
   sealing,
+  shell,
   strongroom,
   world,
 } from './helpers.ts';
@@ -72,6 +76,86 @@ describe.skipIf(process.platform === 'win32')('a signal', () => {
     });
     expect(outcome).toMatchObject({ status: 130, stderr: 'error: interrupted\n' });
     expect(existsSync(path('piped')) || existsSync(path('piped.srm'))).toBe(false);
+    expect(leftovers(cwd)).toEqual([]);
+  });
+});
+
+/** Runs a script until `moment` has come, and a little longer, and interrupts it then. */
+async function interruptedAt(script: string, moment: () => Promise<unknown>): Promise<Outcome> {
+  return shell(script, {
+    cwd,
+    input: '',
+    during: (child) =>
+      // Nothing tells from outside when it begins to wait: a signal before ends it all the same
+      moment()
+        .then(() => sleep(1000))
+        .then(() => child.kill('SIGINT')),
+  });
+}
+
+const command = 'exec "$node" "$strongroom"';
+
+describe.skipIf(process.platform === 'win32')('Ctrl-C while the other end of a pipe', () => {
+  const fifo = (name: string) => {
+    execFileSync('mkfifo', [path(name)]);
+    return path(name);
+  };
+  const done = { status: 130, stderr: 'error: interrupted\n' };
+
+  it('does not take the archive, be it its front or its trailer', async () => {
+    mkdirSync(path('many'));
+    for (let i = 0; i < 3000; i++) writeFileSync(path(`many/${i}`), '');
+    const seal = `seal many -o - ${sealing.join(' ')}`;
+    const whole = await shell(`${command} ${seal}`, { cwd });
+    const { footer } = regionsOf(whole.stdout);
+    // What is left must not fit into the pipe
+    expect(whole.stdout.length - footer.manifestAt).toBeGreaterThan(2 * 65536);
+    for (const taken of [0, footer.manifestAt + 1]) {
+      const name = `stalled-${taken}`;
+      // Open at both ends, so that neither side waits for the other to open it
+      const pipe = await open(fifo(name), 'r+');
+      const take = async () => {
+        const into = Buffer.alloc(65536);
+        for (let left = taken; left > 0; ) {
+          left -= (await pipe.read(into, 0, Math.min(left, into.length))).bytesRead;
+        }
+      };
+      const outcome = await interruptedAt(`${command} ${seal} > ${name}`, take);
+      await pipe.close();
+      expect(outcome, `${taken}`).toMatchObject(done);
+    }
+    expect(leftovers(cwd)).toEqual([]);
+  });
+
+  it('gives no key ring', async () => {
+    expect((await strongroom(['seal', 'w', '-o', 'w.srm', ...sealing], { cwd })).status).toBe(0);
+    const args = [
+      `open w.srm -o opened ${opening.join(' ')}`,
+      `verify w.srm ${opening.join(' ')}`,
+      `grant w.srm -r stranger.key.card -i lab.key --signer lab.key.card --output opened`,
+    ];
+    for (const [i, each] of args.entries()) {
+      const name = `ring-${i}`;
+      fifo(name);
+      for (const moment of [async () => {}, () => open(path(name), 'r+')]) {
+        let pipe: FileHandle | undefined;
+        const outcome = await interruptedAt(`${command} ${each} --keyring ${name}`, async () => {
+          pipe = (await moment()) ?? undefined;
+        });
+        await pipe?.close();
+        expect(outcome, each).toMatchObject({ status: 130 });
+        expect(existsSync(path('opened'))).toBe(false);
+        expect(leftovers(cwd)).toEqual([]);
+      }
+    }
+  });
+
+  it('would give the archive or what is sealed, but they are refused at once', async () => {
+    fifo('in');
+    const opened = await strongroom(['open', 'in', '-o', 'opened', ...opening], { cwd });
+    expectRefusal(opened, 3, /not a regular file/);
+    const sealed = await strongroom(['seal', 'in', '-o', 'in.srm', ...sealing], { cwd });
+    expectRefusal(sealed, 1, /neither a file nor a directory/);
     expect(leftovers(cwd)).toEqual([]);
   });
 });

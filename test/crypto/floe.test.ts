@@ -6,6 +6,7 @@ import { concat, hex, utf8, viewOf } from '#strongroom/bytes.js';
 import {
   ciphertextBytes,
   createSegmentCipher,
+  createThreadCipher,
   decryptAll,
   encryptAll,
   floeHeaderBytes,
@@ -155,5 +156,44 @@ describe('how a plaintext is divided', () => {
 
   test('counts header and overhead', () => {
     expect(ciphertextBytes(8193, 4096)).toBe(74 + 8193 + 3 * segmentOverhead);
+  });
+});
+
+describe('a message key that threads are sent', () => {
+  const sent = () => {
+    const { state } = startEncryption(key, aad, segmentBytes);
+    const own = { ...state, messageKey: state.messageKey.slice() };
+    return { state, own };
+  };
+
+  test('is one for all of them, and wiped for all at once', () => {
+    const { state } = sent();
+    const copy = structuredClone(state);
+    expect(copy.messageKey.some((byte) => byte !== 0)).toBe(true);
+    state.messageKey.fill(0);
+    expect(copy.messageKey.every((byte) => byte === 0)).toBe(true);
+  });
+
+  test('does not become zeros under a thread that is at work', () => {
+    const { state, own } = sent();
+    const cipher = createThreadCipher(state);
+    state.messageKey.fill(0);
+    const out = new Uint8Array(10 + segmentOverhead);
+    cipher.encrypt(sample(10), 0, true, out);
+    const plain = new Uint8Array(10);
+    createSegmentCipher(own).decrypt(out, 0, true, plain);
+    expect(plain).toEqual(sample(10));
+  });
+
+  test('is of no use to a thread after its wipe', () => {
+    const { state } = sent();
+    const cipher = createThreadCipher(state);
+    const out = new Uint8Array(10 + segmentOverhead);
+    cipher.encrypt(sample(10), 0, true, out);
+    cipher.wipe();
+    expect(() => cipher.decrypt(out, 0, true, new Uint8Array(10))).toThrow(
+      refusing('SEGMENT_INVALID'),
+    );
+    expect(state.messageKey.some((byte) => byte !== 0)).toBe(true);
   });
 });

@@ -4,7 +4,13 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { fingerprintFrom } from '#strongroom/engine/files.js';
-import { type Pieces, PiecesReader } from '#strongroom/engine/pieces.js';
+import {
+  type FilePiece,
+  type Pieces,
+  PiecesReader,
+  shareFiles,
+} from '#strongroom/engine/pieces.js';
+import { sharedNumbers } from '#strongroom/engine/shared.js';
 import { noise, outcome, sharedWorkspace } from '../support/archive.ts';
 
 const root = sharedWorkspace();
@@ -16,7 +22,7 @@ const wholeTime = 1_600_000_000;
 function pieces(lengths: readonly { literal: number; file: number }[]) {
   const parts: Uint8Array[] = [];
   const literals: { at: number; bytes: Uint8Array }[] = [];
-  const files: Pieces['files'][number][] = [];
+  const files: FilePiece[] = [];
   let at = 0;
   lengths.forEach(({ literal, file }, i) => {
     const bytes = noise(literal, 2 * i);
@@ -44,13 +50,13 @@ function pieces(lengths: readonly { literal: number; file: number }[]) {
     length: at,
     literals: {
       bytes,
-      at: Float64Array.from(literals.map((literal) => literal.at)),
-      from: Float64Array.from(from),
-      lengths: Float64Array.from(literals.map((literal) => literal.bytes.length)),
+      at: sharedNumbers(literals.map((literal) => literal.at)),
+      from: sharedNumbers(from),
+      lengths: sharedNumbers(literals.map((literal) => literal.bytes.length)),
     },
-    files,
+    files: shareFiles(files),
   };
-  return { stream, flat: Buffer.concat(parts) };
+  return { stream, flat: Buffer.concat(parts), first: files[0]?.path as string };
 }
 
 const lengths = fc.array(
@@ -103,8 +109,8 @@ describe('a file that changes', () => {
   ];
 
   it.each(changes)('%s before it is opened', async (_, change) => {
-    const { stream } = pieces([{ literal: 5, file: 100 }]);
-    change(stream.files[0]?.path as string);
+    const { stream, first } = pieces([{ literal: 5, file: 100 }]);
+    change(first);
     const reader = new PiecesReader(stream);
     expect(await outcome(() => reader.read(new Uint8Array(105), 0))).toBe('SOURCE_CHANGED');
   });
@@ -113,10 +119,10 @@ describe('a file that changes', () => {
   it.each(changes.filter(([name]) => !/vanishes|replaced/.test(name)))(
     '%s while it is read',
     async (_, change) => {
-      const { stream } = pieces([{ literal: 5, file: 100 }]);
+      const { stream, first } = pieces([{ literal: 5, file: 100 }]);
       const reader = new PiecesReader(stream);
       reader.read(new Uint8Array(50), 0);
-      change(stream.files[0]?.path as string);
+      change(first);
       expect(await outcome(() => reader.close())).toBe('SOURCE_CHANGED');
     },
   );

@@ -1,5 +1,8 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { Control, createControl } from '#strongroom/engine/control.js';
+import { threadsWithin } from '#strongroom/engine/limits.js';
 import { type RunOptions, runThreads, threadsFor } from '#strongroom/engine/pool.js';
 import { outcome } from '../support/archive.ts';
 
@@ -69,6 +72,49 @@ it('leaves nobody asleep who was about to wait when the others stopped', () => {
   // A waiter sleeps only while its cell still holds what it saw: `stop` must have changed it.
   const turn = 1;
   expect(Atomics.wait(cells, turn, before[turn] as bigint, 0)).toBe('not-equal');
+  // As for the locks: one who waits saw that another thread writes.
+  const written = 1n;
+  const asleep = [...cells.keys()].slice(4).filter((i) => {
+    return Atomics.wait(cells, i, written, 0) !== 'not-equal';
+  });
+  expect(asleep).toEqual([]);
   expect(new Control(buffer).claim(10)).toBeUndefined();
   expect(new Control(buffer).awaitWriteTurn(0)).toBe(false);
+});
+
+it('lets nobody wait for a writer who hangs when the job stops', async () => {
+  // One thread writes until a second has stopped the job and a third has given up its wait.
+  const { code, reports } = await run({ kind: 'writeAlone' }, 3);
+  expect(code).toBe('SEGMENT_INVALID');
+  expect(reports).toEqual([2]);
+});
+
+describe('a thread that cannot start', () => {
+  const script = new URL('pool.process.mjs', import.meta.url);
+  /** What a process of its own tells; it ends only if no thread runs any more. */
+  async function told(what: string) {
+    const child = fork(script, [what], { execArgv: [] });
+    const [[message], [status]] = await Promise.all([once(child, 'message'), once(child, 'exit')]);
+    return { message, status };
+  }
+
+  it('ends the others, for a job that it cannot be sent', async () => {
+    expect(await told('argument')).toEqual({ message: 'INTERNAL: not twice', status: 0 });
+  });
+});
+
+it('stops the others when a thread ends before its work', async () => {
+  await expect(
+    runThreads<object, number>(worker, { kind: 'spinOrExit' }, 2, undefined, {}),
+  ).rejects.toMatchObject({ code: 'INTERNAL', message: 'a thread ended with 3' });
+});
+
+it.each([
+  [1024, 16, 16],
+  [128, 64, 8],
+  [256, 64, 18],
+  [20, 4, 1],
+  [Number.POSITIVE_INFINITY, 64, 64],
+])('within %d files of %d threads there are %d', (limit, asked, threads) => {
+  expect(threadsWithin(asked, limit)).toBe(threads);
 });

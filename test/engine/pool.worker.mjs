@@ -28,8 +28,37 @@ const jobs = {
       report(i);
     }
   },
+  writeAlone(_job, control, report) {
+    const me = control.claim(3);
+    const done = (units) => {
+      while (control.done < units) {}
+    };
+    const roles = [
+      function writer() {
+        control.writeAlone(0, () => {
+          control.report(1);
+          done(3);
+        });
+      },
+      function stopper() {
+        done(2);
+        throw new StrongroomError('SEGMENT_INVALID', 'broken');
+      },
+      function waiter() {
+        done(1);
+        control.report(1);
+        if (!control.writeAlone(0, () => {})) report(me);
+        control.report(1);
+      },
+    ];
+    roles[me]();
+  },
   crash() {
     throw new RangeError('unexpected');
+  },
+  spinOrExit(_job, control) {
+    if (control.claim(1) !== undefined) process.exit(3);
+    while (!control.stopped) control.report(1);
   },
   spin(_job, control) {
     while (!control.stopped) control.report(1);

@@ -12,7 +12,7 @@ from paths import check_entries
 from primitives import SUITES, Floe, Suite, join, levels, sha384
 from quorums import quorums_shape
 from shapes import (MAX_INTEGER, Shape, array, base64_of, canonical, check, hexadecimal, integer,
-    literal, parse, record, require, row, text, time)  # fmt: skip
+    literal, name, parse, record, require, row, text, time)  # fmt: skip
 
 
 class Source:
@@ -177,17 +177,17 @@ def claims(value: Any) -> dict:
 def read_statement(core: Core, payload: bytes) -> dict:
     """The predicate, with the content root as `root`."""
     digest = hexadecimal(core.suite.hash_bytes)
-    count, name = len(core.suite.algorithms), text(1, 128, plain=True)
+    count = len(core.suite.algorithms)
     predecessor = record(
         archive=hexadecimal(32),
-        author=record(keys=array(hexadecimal(32), count, count), name=name),
+        author=record(keys=array(hexadecimal(32), count, count), name=name()),
         contentRoot=digest,
         time=time,
     )
     predicate = record(
         {'claims': claims, 'rekeyed': array(predecessor, 1, 256)},
         archive=hexadecimal(32),
-        author=record(keys=array(hexadecimal(32), 1, 2), name=name),
+        author=record(keys=array(hexadecimal(32), 1, 2), name=name()),
         commit=base64_of(48),
         core=base64_of(48),
         floe=base64_of(74),

@@ -13,4 +13,7 @@ fi
 
 # Another command can be given instead, which takes what interop.py says.
 if [ $# -eq 0 ]; then set -- node bin/strongroom.js; fi
-exec "$venv/bin/python" -B test/interop/interop.py "$@"
+table="$(mktemp)"
+trap 'rm -f "$table"' EXIT
+node test/interop/table.ts > "$table"
+"$venv/bin/python" -B test/interop/interop.py "$table" "$@"

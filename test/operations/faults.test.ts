@@ -6,6 +6,7 @@ import {
   mkdirSync,
   renameSync,
   rmSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
@@ -67,6 +68,28 @@ describe('a file that changes while it is sealed', () => {
     const sealed = await outcome(() =>
       seal(source, { ...sealing, output, onProgress, threads: 1 }),
     );
+    expect([changed, sealed]).toEqual([true, 'SOURCE_CHANGED']);
+    expect(leftovers(root, 'source')).toEqual([]);
+  });
+});
+
+describe('a directory that changes while it is sealed', () => {
+  const changes: [string, (source: string) => void][] = [
+    ['gets a file', (source) => writeFileSync(join(source, 'new'), '')],
+    ['gets one further down', (source) => writeFileSync(join(source, 'd/e/new'), '')],
+    ['loses an empty one', (source) => rmSync(join(source, 'd/empty'))],
+    ['gives one another name', (source) => renameSync(join(source, 'd/x'), join(source, 'd/y'))],
+  ];
+  it.each(changes)('%s', async (_, change) => {
+    const root = workspace();
+    const source = writeFiles(join(root, 'source'), { 'd/empty': '', 'd/x': 'x', 'd/e/f': 'f' });
+    let changed = false;
+    const onProgress = () => {
+      if (!changed) change(source);
+      changed = true;
+    };
+    const output = join(root, 'archive');
+    const sealed = await outcome(() => seal(source, { ...sealing, output, onProgress }));
     expect([changed, sealed]).toEqual([true, 'SOURCE_CHANGED']);
     expect(leftovers(root, 'source')).toEqual([]);
   });
@@ -198,6 +221,44 @@ describe('an output', () => {
     mkdirSync(output);
     await open(path, { ...access, output });
     expect(leftovers(output)).toEqual(['a']);
+  });
+
+  it('that is a link to an empty directory is refused before anything is read', async () => {
+    const root = workspace();
+    const path = await makeArchive(root, { who, files: { a: 'a' } });
+    const output = join(root, 'link');
+    mkdirSync(join(root, 'empty'));
+    symlinkSync('empty', output);
+    const onProgress = () => expect.unreachable();
+    await expect(open(path, { ...access, output, onProgress })).rejects.toMatchObject({
+      code: 'OUTPUT_EXISTS',
+      message: `${output}: a symbolic link`,
+    });
+    expect(leftovers(root, 'archive.srm', 'archive-source', 'empty')).toEqual(['link']);
+  });
+
+  it('that is a mount point is refused, and one in it is not', async (context) => {
+    const disk = mounted('size=1m');
+    context.skip(disk === undefined, 'mounting is not allowed here');
+    const path = await makeArchive(workspace(), { who, files: { a: 'a', b: 'b' } });
+    const output = disk as string;
+    await expect(open(path, { ...access, output })).rejects.toMatchObject({
+      code: 'OUTPUT_EXISTS',
+      hint: 'name a new directory in it',
+    });
+    expect(leftovers(output)).toEqual([]);
+    await open(path, { ...access, output: join(output, 'new') });
+    expect(leftovers(join(output, 'new'))).toEqual(['a', 'b']);
+  });
+
+  it('in a directory that links lead to is refused', async () => {
+    const root = workspace();
+    const source = writeFiles(join(root, 'source'), { a: 'a' });
+    mkdirSync(join(root, 'elsewhere'));
+    symlinkSync('../elsewhere', join(source, 'link'));
+    const output = join(root, 'elsewhere/archive');
+    const options = { ...sealing, output, followSymlinks: true };
+    expect(await outcome(() => seal(source, options))).toBe('SAME_FILE');
   });
 
   it('within the source is refused', async () => {

@@ -213,16 +213,20 @@ it(`seals ${slow ? 100_000 : 20_000} small files`, async () => {
   expect(parts).toEqual([`${count - 1}`]);
 });
 
-it.runIf(slow)('seals and opens 5 GiB', async () => {
-  const root = workspace();
-  const source = join(root, 'model');
-  writeFileSync(source, 'begin');
-  truncateSync(source, 5 * 2 ** 30);
-  const output = join(root, 'archive');
-  await seal(source, { ...sealing, segmentBytes: 2 ** 20, output });
-  await open(output, { ...access, output: join(root, 'out') });
-  execFileSync('cmp', [source, join(root, 'out/model')]);
-});
+it.runIf(slow)(
+  'seals and opens 5 GiB',
+  async () => {
+    const root = workspace();
+    const source = join(root, 'model');
+    writeFileSync(source, 'begin');
+    truncateSync(source, 5 * 2 ** 30);
+    const output = join(root, 'archive');
+    await seal(source, { ...sealing, segmentBytes: 2 ** 20, output });
+    await open(output, { ...access, output: join(root, 'out') });
+    execFileSync('cmp', [source, join(root, 'out/model')]);
+  },
+  900_000,
+);
 
 describe('symbolic links', () => {
   /** As in a cache of Hugging Face: names that point to blobs. */
@@ -249,6 +253,22 @@ describe('symbolic links', () => {
     expect(readFiles(join(root, 'out'))).toEqual({
       'model.safetensors': Buffer.from(noise(5000)).toString('latin1'),
       'config.json': '{}',
+    });
+  });
+
+  it('that make more paths than anybody could seal are refused', async () => {
+    const root = workspace();
+    const levels = 60;
+    for (let i = 0; i < levels; i++) {
+      mkdirSync(join(root, 'chain', `${i}`), { recursive: true });
+      for (const name of ['a', 'b']) symlinkSync(`../${i + 1}`, join(root, 'chain', `${i}`, name));
+    }
+    writeFiles(join(root, `chain/${levels}`), { file: 'x' });
+    const output = join(root, 'archive');
+    const sealed = seal(join(root, 'chain/0'), { ...sealing, output, followSymlinks: true });
+    await expect(sealed).rejects.toMatchObject({
+      code: 'SYMLINK',
+      message: expect.stringMatching(/links repeat too much$/),
     });
   });
 

@@ -1,5 +1,6 @@
 /** Leaf hashes on their way from the threads to the tree, a batch at a time. */
 import { concat } from '../../bytes.ts';
+import { StrongroomError } from '../../errors.ts';
 
 export interface LeafReport {
   readonly indices: readonly number[];
@@ -32,27 +33,27 @@ export class LeafReporter {
   }
 }
 
-/** All leaf hashes of a payload, gathered from reports in any order. */
+/** All leaf hashes of a payload, gathered from reports in any order, each of them once. */
 export class LeafCollector {
   readonly #bytes: number;
-  #hashes = new Uint8Array(0);
+  #hashes: Uint8Array<ArrayBuffer>;
+  /** For each index whether its hash came. */
+  #came: Uint8Array<ArrayBuffer>;
   #count = 0;
 
   /** @param bytes length of one hash; `expected` how many are likely to come. */
   constructor(bytes: number, expected = 1024) {
     this.#bytes = bytes;
     this.#hashes = new Uint8Array(expected * bytes);
+    this.#came = new Uint8Array(expected);
   }
 
+  /** @throws StrongroomError INTERNAL for a hash that came before. */
   add({ indices, hashes }: LeafReport): void {
-    const highest = indices.reduce((most, index) => Math.max(most, index), 0);
-    const needed = (highest + 1) * this.#bytes;
-    if (needed > this.#hashes.length) {
-      const grown = new Uint8Array(Math.max(needed, 2 * this.#hashes.length));
-      grown.set(this.#hashes);
-      this.#hashes = grown;
-    }
+    this.#makeRoom(indices.reduce((most, index) => Math.max(most, index), 0) + 1);
     indices.forEach((index, i) => {
+      if (this.#came[index] !== 0) throw wrong(`segment ${index} was done twice`);
+      this.#came[index] = 1;
       this.#hashes.set(
         hashes.subarray(i * this.#bytes, (i + 1) * this.#bytes),
         index * this.#bytes,
@@ -61,12 +62,26 @@ export class LeafCollector {
     this.#count += indices.length;
   }
 
-  get count(): number {
-    return this.#count;
+  #makeRoom(count: number): void {
+    if (count <= this.#came.length) return;
+    const room = Math.max(count, 2 * this.#came.length);
+    const [hashes, came] = [new Uint8Array(room * this.#bytes), new Uint8Array(room)];
+    hashes.set(this.#hashes);
+    came.set(this.#came);
+    [this.#hashes, this.#came] = [hashes, came];
   }
 
-  /** The hashes in order. */
-  get hashes(): Uint8Array {
-    return this.#hashes.subarray(0, this.#count * this.#bytes);
+  /**
+   * The hashes of all `segments` in order.
+   * @throws StrongroomError INTERNAL unless those came and no others.
+   */
+  hashes(segments: number): Uint8Array {
+    const missing = this.#came.subarray(0, segments).indexOf(0);
+    if (missing >= 0 || this.#count !== segments) {
+      throw wrong(`${this.#count} of ${segments} segments were done`);
+    }
+    return this.#hashes.subarray(0, segments * this.#bytes);
   }
 }
+
+const wrong = (what: string) => new StrongroomError('INTERNAL', what);

@@ -1,11 +1,11 @@
 /** Opens segments: verify, decrypt, and put what they hold into files or onto standard output. */
-import { createSegmentCipher, type FloeState } from '../../crypto/floe.ts';
+import { createThreadCipher, type FloeState } from '../../crypto/floe.ts';
 import type { Control } from '../../engine/control.ts';
 import { using } from '../../engine/files.ts';
 import { openSource, type SourceLocation } from '../../engine/source.ts';
 import type { TreeLocation } from '../../engine/tree.ts';
 import { isFinal, type Payload, SegmentReader } from '../segments.ts';
-import { type Extent, inOrder, intoFiles } from './sinks.ts';
+import { type Extents, inOrder, intoFiles } from './sinks.ts';
 
 export interface OpenJob {
   readonly kind: 'open';
@@ -13,15 +13,15 @@ export interface OpenJob {
   readonly payload: Payload;
   readonly tree: TreeLocation;
   readonly floe: FloeState;
-  /** Files to write, in order of offset and none empty; all of it to standard output when absent. */
-  readonly extents: readonly Extent[] | undefined;
+  /** Files to write; all of it to standard output when absent. */
+  readonly extents: Extents | undefined;
   /** The segments that are wanted, in order; all of them when absent. */
-  readonly wanted: Float64Array | undefined;
+  readonly wanted: Float64Array<SharedArrayBuffer> | undefined;
 }
 
 export async function openSegments(job: OpenJob, control: Control): Promise<void> {
   const { payload, extents, wanted } = job;
-  const cipher = createSegmentCipher(job.floe);
+  const cipher = createThreadCipher(job.floe);
   const sink = extents === undefined ? inOrder(control) : intoFiles(extents, payload, control);
   try {
     await using(openSource(job.source), (source) =>

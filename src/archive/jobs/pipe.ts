@@ -5,14 +5,14 @@
 import { closeSync, constants, fsyncSync, mkdirSync, openSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { viewOf } from '../../bytes.ts';
-import { createSegmentCipher, type FloeState, segmentOverhead } from '../../crypto/floe.ts';
+import { createThreadCipher, type FloeState, segmentOverhead } from '../../crypto/floe.ts';
 import { type TreeHash, treeHashes } from '../../crypto/hash.ts';
 import type { Control } from '../../engine/control.ts';
 import { readPipe, standard, using, writePipe } from '../../engine/files.ts';
 import { StrongroomError } from '../../errors.ts';
 import { type Entry, extractedMode } from '../entry.ts';
 import { LeafBuffer, type Payload } from '../segments.ts';
-import { pathFilter } from '../select.ts';
+import { parents, pathFilter } from '../select.ts';
 import { TarFollower } from '../tar/follow.ts';
 import { type LeafReport, LeafReporter } from './leaves.ts';
 import { atOffsets, inOrder } from './sinks.ts';
@@ -47,7 +47,7 @@ export async function sealPipe(
   report: (report: PipeJobReport) => void,
 ): Promise<void> {
   const { segmentBytes, hash } = job.payload;
-  const cipher = createSegmentCipher(job.floe);
+  const cipher = createThreadCipher(job.floe);
   const leaf = new LeafBuffer(segmentBytes, treeHashes[hash]);
   const leaves = new LeafReporter(report);
   const follower = new TarFollower();
@@ -64,6 +64,8 @@ export async function sealPipe(
       let length = 0;
       for (let index = 0; !control.stopped; index++) {
         const next = filled < segmentBytes ? 0 : readPipe(standard.input, ahead);
+        // The read may have waited until long after.
+        if (control.stopped) return;
         const plain = current.subarray(0, filled);
         follower.push(plain);
         const written = cipher.encrypt(plain, index, next === 0, leaf.segment);
@@ -104,7 +106,7 @@ export async function openPipe(
   report: (report: PipeJobReport) => void,
 ): Promise<void> {
   const { segmentBytes, hash } = job.payload;
-  const cipher = createSegmentCipher(job.floe);
+  const cipher = createThreadCipher(job.floe);
   const plaintext = new Uint8Array(segmentBytes);
   const leaves = new LeafReporter(report);
   try {
@@ -181,6 +183,7 @@ class PipeSegments {
 class Stage {
   readonly #directory: string;
   readonly #selects: (path: string) => boolean;
+  readonly #made = new Set<string>();
   #fd: number | undefined;
 
   constructor(directory: string, selects: (path: string) => boolean) {
@@ -193,12 +196,21 @@ class Stage {
     if (!this.#selects(entry.path)) return;
     const path = join(this.#directory, entry.path);
     if (entry.type === 'directory') {
-      mkdirSync(path, { recursive: true });
+      this.#ensure(entry.path);
       return;
     }
-    mkdirSync(dirname(path), { recursive: true });
+    this.#ensure(dirname(entry.path));
     const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
     this.#fd = openSync(path, flags, extractedMode(entry));
+  }
+
+  /** Makes a directory and those above it, but never the stage itself: it may be gone for good. */
+  #ensure(directory: string): void {
+    const missing = [directory, ...parents(directory)].filter((path) => !this.#made.has(path));
+    for (const path of missing.reverse()) {
+      if (path !== '.') mkdirSync(join(this.#directory, path));
+      this.#made.add(path);
+    }
   }
 
   data(bytes: Uint8Array): void {

@@ -2,7 +2,7 @@
  * Seals the payload of an archive anew under another key: every thread verifies, decrypts,
  * encrypts, hashes and writes whole segments. Plaintext is in its buffer only.
  */
-import { createSegmentCipher, type FloeState } from '../../crypto/floe.ts';
+import { createThreadCipher, type FloeState } from '../../crypto/floe.ts';
 import { treeHashes } from '../../crypto/hash.ts';
 import type { Control } from '../../engine/control.ts';
 import { using } from '../../engine/files.ts';
@@ -30,8 +30,8 @@ export async function rekeySegments(
   report: (leaves: LeafReport) => void,
 ): Promise<void> {
   const { payload, next } = job;
-  const decryption = createSegmentCipher(job.floe);
-  const encryption = createSegmentCipher(next.floe);
+  const decryption = createThreadCipher(job.floe);
+  const encryption = createThreadCipher(next.floe);
   const plaintext = new Uint8Array(payload.segmentBytes);
   const leaf = new LeafBuffer(payload.segmentBytes, treeHashes[payload.hash]);
   const leaves = new LeafReporter(report);

@@ -1,5 +1,5 @@
 /** Seals a planned stream: every thread builds, encrypts, hashes and writes whole segments. */
-import { createSegmentCipher, type FloeState, segmentTextAt } from '../../crypto/floe.ts';
+import { createThreadCipher, type FloeState, segmentTextAt } from '../../crypto/floe.ts';
 import { treeHashes } from '../../crypto/hash.ts';
 import type { Control } from '../../engine/control.ts';
 import { using } from '../../engine/files.ts';
@@ -23,7 +23,7 @@ export async function sealSegments(
   report: (leaves: LeafReport) => void,
 ): Promise<void> {
   const { payload, output } = job;
-  const cipher = createSegmentCipher(job.floe);
+  const cipher = createThreadCipher(job.floe);
   const leaf = new LeafBuffer(payload.segmentBytes, treeHashes[payload.hash]);
   // Encrypted where it is read to: one buffer stays in a core's cache, two do not.
   const plaintext = leaf.segment.subarray(segmentTextAt);

@@ -3,6 +3,7 @@ import { closeSync, constants, fsyncSync, openSync } from 'node:fs';
 import type { Control } from '../../engine/control.ts';
 import { FileCache, standard, writeFully, writePipe } from '../../engine/files.ts';
 import { firstBeyond } from '../../engine/pieces.ts';
+import { type SharedTexts, sharedNumbers, sharedTexts, textAt } from '../../engine/shared.ts';
 import { type Payload, segmentOffset } from '../segments.ts';
 
 export interface SegmentSink {
@@ -16,8 +17,7 @@ export function atOffsets(path: string, payload: Payload, control: Control): Seg
   const fd = openSync(path, 'r+');
   return {
     write(bytes, index) {
-      control.writeAlone(0, () => writeFully(fd, bytes, segmentOffset(payload, index)));
-      return true;
+      return control.writeAlone(0, () => writeFully(fd, bytes, segmentOffset(payload, index)));
     },
     close: () => closeSync(fd),
   };
@@ -45,30 +45,44 @@ export interface Extent {
   readonly size: number;
 }
 
+/** Extents in order of offset, none empty: a column each, in memory that all threads share. */
+export interface Extents {
+  readonly paths: SharedTexts;
+  readonly modes: Float64Array<SharedArrayBuffer>;
+  readonly offsets: Float64Array<SharedArrayBuffer>;
+  readonly sizes: Float64Array<SharedArrayBuffer>;
+}
+
+export const shareExtents = (extents: readonly Extent[]): Extents => ({
+  paths: sharedTexts(extents.map(({ path }) => path)),
+  modes: sharedNumbers(extents.map(({ mode }) => mode)),
+  offsets: sharedNumbers(extents.map(({ offset }) => offset)),
+  sizes: sharedNumbers(extents.map(({ size }) => size)),
+});
+
 /** Plaintext segments into the files that they hold parts of. */
 export function intoFiles(
-  extents: readonly Extent[],
+  { paths, modes, offsets, sizes }: Extents,
   payload: Payload,
   control: Control,
 ): SegmentSink {
   // Several threads may write parts of one file, so each opens it without truncating.
   const flags = constants.O_WRONLY | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0);
-  const open = (i: number) => {
-    const { path, mode } = extents[i] as Extent;
-    return openSync(path, flags, mode);
-  };
+  const open = (i: number) => openSync(textAt(paths, i), flags, modes[i]);
   const cache = new FileCache(open, fsyncSync);
-  const end = (i: number) => (extents[i] as Extent).offset + (extents[i] as Extent).size;
+  const end = (i: number) => (offsets[i] as number) + (sizes[i] as number);
   return {
     write(plaintext, index) {
       const from = index * payload.segmentBytes;
       const to = from + plaintext.length;
-      for (let i = firstBeyond(extents.length, end, from); i < extents.length; i++) {
-        const { offset } = extents[i] as Extent;
+      const count = offsets.length;
+      for (let i = firstBeyond(count, end, from); i < count; i++) {
+        const offset = offsets[i] as number;
         if (offset >= to) break;
         const start = Math.max(offset, from);
         const part = plaintext.subarray(start - from, Math.min(end(i), to) - from);
-        control.writeAlone(i, () => writeFully(cache.get(i), part, start - offset));
+        const write = () => writeFully(cache.get(i), part, start - offset);
+        if (!control.writeAlone(i, write)) return false;
       }
       return true;
     },

@@ -5,6 +5,8 @@
  */
 import { once } from 'node:events';
 import { pack } from 'tar-stream';
+import type { Literals as PlacedLiterals } from '../../engine/pieces.ts';
+import { sharedBytes, sharedNumbers } from '../../engine/shared.ts';
 import { StrongroomError } from '../../errors.ts';
 import { type Entry, maxEntries, maxTime } from '../entry.ts';
 import { assertSafePath, collisionCheck } from '../paths.ts';
@@ -31,12 +33,7 @@ export interface TarLayout {
    * `bytes[from[i] … from[i] + lengths[i]]` and lies `at[i]` bytes into the tar. Between two
    * literals lie the bytes of one file that is not empty. Shared, so that workers need no copy.
    */
-  readonly literals: {
-    readonly bytes: Uint8Array<SharedArrayBuffer>;
-    readonly at: Float64Array;
-    readonly from: Float64Array;
-    readonly lengths: Float64Array;
-  };
+  readonly literals: PlacedLiterals;
 }
 
 const endOfTar = new Uint8Array(2 * blockBytes);
@@ -96,15 +93,15 @@ class Literals {
   }
 
   finish(): TarLayout['literals'] {
-    const bytes = new Uint8Array(new SharedArrayBuffer(this.#length));
+    const bytes = sharedBytes(this.#length);
     let end = 0;
     for (const chunk of this.#chunks) {
       bytes.set(chunk, end);
       end += chunk.length;
     }
-    const from = Float64Array.from(this.#from);
-    const lengths = from.map((start, index) => (from[index + 1] ?? end) - start);
-    return { bytes, at: Float64Array.from(this.#at), from, lengths };
+    const lengths = this.#from.map((start, index) => (this.#from[index + 1] ?? end) - start);
+    const [at, from] = [sharedNumbers(this.#at), sharedNumbers(this.#from)];
+    return { bytes, at, from, lengths: sharedNumbers(lengths) };
   }
 }
 

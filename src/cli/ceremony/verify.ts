@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { Trust } from '../../index.ts';
 import { trustOf } from '../access.ts';
+import { who } from '../format.ts';
 import { report, table, warn } from '../messages.ts';
 import { collect, jsonOption, type TrustOptions } from '../options.ts';
 
@@ -55,7 +56,7 @@ async function run(path: string, options: Options): Promise<void> {
     ),
     ...found.people.map(
       ({ name, role, fingerprint, trusted }) =>
-        [role, `${name}, ${fingerprint}${trusted ? ', trusted' : ''}`] as const,
+        [role, `${who({ name, fingerprint })}${trusted ? ', trusted' : ''}`] as const,
     ),
     ['network', networkOf(found.routes)],
     ...found.deviations.map(({ text, time }) => ['deviation', `${time} ${text}`] as const),

@@ -1,6 +1,6 @@
 /** What is asked of custodians, in words. */
 import type { QuestionView } from '../../index.ts';
-import { bytes } from '../format.ts';
+import { bytes, who } from '../format.ts';
 import { encode, table } from '../messages.ts';
 
 /** Lines for people; whoever prints them escapes them. */
@@ -22,7 +22,7 @@ export function inWords(view: QuestionView): string[] {
     ['content', view.contentRoot],
     ['payload', bytes(view.payloadBytes)],
     ['claims', claims && encode(claims)],
-    ['author', `${author.name} (${author.fingerprint})`],
+    ['author', who(author)],
     ['sealed at', view.sealedAt],
     ...groups.map(
       ({ name, threshold, custodians }, i) =>

@@ -20,7 +20,8 @@ import { z } from 'zod';
 import { hex, text, utf8 } from '../../bytes.ts';
 import { asStrongroomError, isStrongroomError, StrongroomError } from '../../errors.ts';
 import { decodeJson, encodeJson } from '../../json.ts';
-import { schemas, timeOf } from '../../keys/signed.ts';
+import { schemas } from '../../keys/signed.ts';
+import { timeOf } from '../../time.ts';
 
 /** Longer than any honest writer holds it, the largest slot on a slow disk included. */
 const lifetimeMs = 300_000;

@@ -113,9 +113,10 @@ async function updateDetached(
   options: UpdateOptions,
   change: (front: OpenFront) => RingChange | Promise<RingChange>,
 ): Promise<Updated> {
+  // Begun when all is there: until then a signal ends the process, and would leave it.
+  const updated = await nextOf(path, options, change);
   const file = createFile(output);
   try {
-    const updated = await nextOf(path, options, change);
     const { bytes } = updated.after;
     if (bytes.length > maxKeyringBytes) {
       throw new StrongroomError('RING_FULL', `${output}: longer than ${maxKeyringBytes} bytes`, {
@@ -143,7 +144,7 @@ function nextOf(
     const front = await readFront(source, options.keyring);
     const { core, ring } = front;
     assertGranter(identity, core, trust);
-    const { fileKey, keys } = unlockKeyring(ring, core, holder, path);
+    const { fileKey, keys } = await unlockKeyring(ring, core, holder, path);
     try {
       const grantedBy = trustKeyring(ring, core, trust, path);
       holdEpoch(front, options, path);

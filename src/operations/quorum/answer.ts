@@ -5,7 +5,7 @@ import { shareOf } from '../../custody/quorum/share.ts';
 import { assertMayTakePart } from '../../custody/quorum/standing.ts';
 import { StrongroomError } from '../../errors.ts';
 import type { Identity } from '../../keys/identity.ts';
-import { timeOf } from '../../keys/signed.ts';
+import { timeOf } from '../../time.ts';
 import { type AskedOptions, type QuestionView, readAsked } from './asked.ts';
 
 export interface AnswerOptions extends AskedOptions {

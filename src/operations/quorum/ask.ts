@@ -16,7 +16,7 @@ import { StrongroomError } from '../../errors.ts';
 import { assertSealable } from '../../keys/card.ts';
 import { assertMayProtect } from '../../keys/enforce.ts';
 import type { Trust } from '../../keys/policy.ts';
-import { timeOf } from '../../keys/signed.ts';
+import { timeOf } from '../../time.ts';
 
 export interface AskOptions extends Omit<NewQuestion, 'core' | 'split'>, Freshness {
   /**

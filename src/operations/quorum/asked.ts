@@ -1,26 +1,17 @@
 /** A question beside the archive that it is about: what is asked, by whom, for which model. */
-import { trustKeyring } from '../../archive/keyring.ts';
 import type { QuorumStanza } from '../../archive/quorum.ts';
-import {
-  assertOneKey,
-  type Front,
-  readFront,
-  readTrailer,
-  type Trailer,
-} from '../../archive/reader.ts';
-import { type Claims, trustSeal } from '../../archive/seal.ts';
+import { type Front, readFront } from '../../archive/reader.ts';
 import { fromBase64, hex } from '../../bytes.ts';
-import type { SuiteName } from '../../crypto/suites.ts';
-import { type Freshness, holdEpoch } from '../../custody/epochs/freshness.ts';
+import type { Freshness } from '../../custody/epochs/freshness.ts';
 import { maxSignedBytes } from '../../custody/quorum/document.ts';
 import { decodeQuestion, type Question, type QuestionKind } from '../../custody/quorum/question.ts';
 import { assertMayTakePart, knownCard } from '../../custody/quorum/standing.ts';
 import { assertAsks } from '../../custody/quorum/tally.ts';
 import { using } from '../../engine/files.ts';
 import { openSource } from '../../engine/source.ts';
-import type { Card } from '../../keys/card.ts';
 import type { Trust } from '../../keys/policy.ts';
-import { timeOf } from '../../keys/signed.ts';
+import { timeOf } from '../../time.ts';
+import { readAttested, type SealReport, sealReport } from '../attested.ts';
 import { readSmallFile } from '../keyfiles.ts';
 
 /** What everyone who looks at a question needs. */
@@ -35,7 +26,7 @@ export interface AskedOptions extends Freshness {
 }
 
 /** A question in the words of the archive, all of it checked but who an unknown asker is. */
-export interface QuestionView {
+export interface QuestionView extends SealReport {
   readonly kind: QuestionKind;
   /** Hex: SHA-384 over the document, which answers name. */
   readonly question: string;
@@ -50,13 +41,6 @@ export interface QuestionView {
   readonly purpose: string;
   readonly askedAt: string;
   readonly expires: string;
-  readonly archive: string;
-  readonly suite: SuiteName;
-  readonly contentRoot: string;
-  readonly author: { readonly name: string; readonly fingerprint: string };
-  readonly sealedAt: string;
-  readonly claims?: Claims;
-  readonly payloadBytes: number;
   readonly split: string;
   readonly groups: readonly {
     readonly name: string;
@@ -91,26 +75,19 @@ export async function readAsked(
     const front = await readFront(source, keyring);
     const { core, ring } = front;
     const quorum = assertAsks(question, core, ring, path, now);
-    trustKeyring(ring, core, trust, archive);
-    holdEpoch(front, options, archive);
+    const attested = await readAttested(source, front, options);
     assertMayTakePart(trust, question.card, now);
-    const trailer = await readTrailer(source, core);
-    const author = trustSeal(trailer.seal, core, trust, archive);
-    assertOneKey(front, trailer, archive);
-    const view = viewOf(question, front, quorum, trailer, author, trust);
+    const view = viewOf(question, sealReport(front, attested), quorum, trust);
     return { question, front, quorum, commit: fromBase64(ring.document.signed.commit), view };
   });
 }
 
 function viewOf(
   { kind, card, signed, digest }: Question,
-  { core }: Front,
+  sealed: SealReport,
   { groups, split }: QuorumStanza,
-  { seal, payload }: Trailer,
-  author: Card,
   trust: Trust,
 ): QuestionView {
-  const { claims, time } = seal.predicate;
   const trusted = knownCard(trust, card);
   const known = trusted?.fingerprint === card.fingerprint;
   const { name } = known ? trusted : card;
@@ -121,13 +98,7 @@ function viewOf(
     purpose: signed.purpose,
     askedAt: signed.created,
     expires: signed.expires,
-    archive: hex(core.archiveId),
-    suite: core.suite.name,
-    contentRoot: hex(seal.contentRoot),
-    author: { name: author.name, fingerprint: author.fingerprint },
-    sealedAt: time,
-    ...(claims === undefined ? {} : { claims }),
-    payloadBytes: payload.length,
+    ...sealed,
     split,
     groups: groups.map(({ name, threshold, shares }) => ({
       name,

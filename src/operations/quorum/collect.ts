@@ -54,7 +54,7 @@ export async function combineApprovals(
   const { key, archive } = options;
   const fileKey = await combine(question, key, groups, quorum, core, commit, archive);
   try {
-    const { keys, fileKey: copy } = unlockKeyring(ring, core, { fileKey }, archive);
+    const { keys, fileKey: copy } = await unlockKeyring(ring, core, { fileKey }, archive);
     keys.wipe();
     wipe(copy);
   } catch (error) {

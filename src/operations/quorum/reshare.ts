@@ -8,7 +8,7 @@ import {
 } from '../../custody/quorum/split.ts';
 import { type UpdateOptions, updateRing } from '../../custody/ring/update.ts';
 import { assertMayProtect } from '../../keys/enforce.ts';
-import { timeOf } from '../../keys/signed.ts';
+import { timeOf } from '../../time.ts';
 import { type AccessReport, accessReport } from '../access.ts';
 
 export interface ReshareOptions extends UpdateOptions {

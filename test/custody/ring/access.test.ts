@@ -200,7 +200,7 @@ describe.each(['hybrid', 'cnsa2'] as const)('suite %s', (suite) => {
   it('ends when there is no epoch after the one in force, and says what helps', async () => {
     copy();
     const { core, ring } = await frontAt(archive);
-    const { keys } = unlockKeyring(ring, core, custodian, archive);
+    const { keys } = await unlockKeyring(ring, core, custodian, archive);
     const { mac: _, ...body } = ring.document.signed;
     const last = { ...body, epoch: Number.MAX_SAFE_INTEGER, previous: body.commit };
     const detached = join(archive, '..', 'last.ring');

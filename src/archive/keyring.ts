@@ -22,7 +22,13 @@ import {
   unwrapFileKey,
   wrapFileKey,
 } from './filekey.ts';
-import { faultInQuorums, type QuorumStanza, quorumsSchema, sealedShareBytes } from './quorum.ts';
+import {
+  faultInQuorums,
+  type QuorumStanza,
+  quorumsSchema,
+  type Release,
+  sealedShareBytes,
+} from './quorum.ts';
 import { decodeSlot } from './slots.ts';
 
 const payloadType = 'application/vnd.strongroom.keyring.v1+json';
@@ -226,6 +232,8 @@ export function chooseKeyring(
 /** A file key that was found otherwise than in a stanza, such as by a quorum. */
 export interface FoundKey {
   readonly fileKey: Uint8Array;
+  /** The decision that gave it, if a quorum did. */
+  readonly release?: Release;
 }
 
 /** Whoever can open an archive. */

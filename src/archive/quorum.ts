@@ -64,3 +64,12 @@ export function faultInQuorums(quorums: readonly QuorumStanza[], suite: Suite): 
 }
 
 const hasTwice = (values: readonly string[]): boolean => new Set(values).size < values.length;
+
+/** What a quorum decided: base64 of SHA-384 over the request and each approval, without newlines. */
+export interface Release {
+  /** Hex, the split id. */
+  readonly split: string;
+  readonly request: string;
+  /** With the KEM key id of each custodian. */
+  readonly approvals: readonly { readonly digest: string; readonly key: string }[];
+}

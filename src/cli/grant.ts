@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { StrongroomError } from '../errors.ts';
 import { recipientsOf } from './access.ts';
 import { type ChangeOptions, changeOptions, withChange } from './changes.ts';
+import { tellRecorded } from './custody/options.ts';
 import { plural } from './format.ts';
 import { report, tell } from './messages.ts';
 import { collect } from './options.ts';
@@ -48,5 +49,6 @@ async function run(archive: string, options: Options): Promise<void> {
     `wrote epoch ${done.epoch} into ${done.output}: ${plural(done.recipients, 'recipient')}`,
     options,
   );
+  tellRecorded(done.custody, options);
   if (options.json) report(options, done, []);
 }

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import { readCards } from './access.ts';
 import { binaryBytes, bytes, plural, who } from './format.ts';
-import { lineage } from './lineage.ts';
-import { encode, report, table, warn } from './messages.ts';
+import { claimRows, lineage } from './lineage.ts';
+import { report, table, warn } from './messages.ts';
 import { collect, jsonOption, keyringOption } from './options.ts';
 
 interface Options {
@@ -45,7 +45,7 @@ async function run(archive: string, options: Options): Promise<void> {
     key === undefined ? 'hidden' : (names.get(key) ?? short(key)),
   );
   // A ring can name any key as that of a recipient
-  const claimed = keyring.signature.state === 'verified' ? '' : ', it claims';
+  const claimed = keyring.signature.state === 'verified' ? '' : ', not verified';
   for (const { signature } of [author, keyring]) {
     if (signature.state === 'wrong') warn(`the signature of ${who(signature)} does not verify`);
   }
@@ -63,7 +63,7 @@ async function run(archive: string, options: Options): Promise<void> {
     ['key ring', `epoch ${keyring.epoch} of ${keyring.createdAt}`],
     ['granted by', signed(keyring.grantedBy, keyring.signature)],
     ['reason', keyring.reason],
-    ...recipients.map((each, i) => [i === 0 ? `recipients${claimed}` : '', each] as const),
+    ...recipients.map((each, i) => [i === 0 ? 'recipients' : '', `${each}${claimed}`] as const),
     ...(keyring.quorums ?? []).flatMap(({ split, groups }) =>
       groups.map(
         ({ name, threshold, custodians }, i) =>
@@ -74,7 +74,7 @@ async function run(archive: string, options: Options): Promise<void> {
           ] as const,
       ),
     ),
-    ['claims', found.claims && encode(found.claims)],
+    ...(await claimRows(found.claims)),
     ...lineage(found.rekeyed),
     ['file', `${bytes(sizes.archive)}, of it ${binaryBytes(2 * sizes.keyringSlot)} for key rings`],
   ]);
@@ -82,8 +82,8 @@ async function run(archive: string, options: Options): Promise<void> {
 }
 
 const wordsFor = {
-  unchecked: 'it claims: no card was given that could verify it',
-  wrong: 'it claims, but its signature does not verify',
+  unchecked: 'not verified: give its card with --card',
+  wrong: 'but its signature does not verify',
 } as const;
 
 const short = (id = ''): string => `key ${id.slice(0, 16)}…`;

@@ -2,6 +2,12 @@ import type { Command } from 'commander';
 import { StrongroomError } from '../errors.ts';
 import type { KeyHolder, QuorumChange } from '../index.ts';
 import { assertFree, assertThere, recipientsOf, withAccess } from './access.ts';
+import {
+  type CustodyOptions,
+  custodyOptions,
+  tellRecorded,
+  withLedger,
+} from './custody/options.ts';
 import { bytes, plural } from './format.ts';
 import { report, tell, warn } from './messages.ts';
 import {
@@ -20,7 +26,7 @@ import {
   withApprovals,
 } from './quorum/access.ts';
 
-interface Options extends AccessOptions, ApprovalOptions {
+interface Options extends AccessOptions, ApprovalOptions, CustodyOptions {
   readonly output: string;
   readonly recipient?: readonly string[];
   readonly recipientsFile?: string;
@@ -62,11 +68,12 @@ export function addRekey(program: Command): void {
     .option('--hide-recipients', 'leave out whose keys open it')
     .option('--reason <TEXT>', 'recorded in the new key ring')
     .option('--room <N>', 'room for so many recipients', integer('--room', 1, 10_000));
-  jsonOption(runOptions(approvalOptions(accessOptions(command)))).action(run);
+  const withOptions = custodyOptions(approvalOptions(accessOptions(command)));
+  jsonOption(runOptions(withOptions)).action(run);
 }
 
 async function run(archive: string, options: Options): Promise<void> {
-  const { output, reason, room, hideRecipients } = options;
+  const { output, reason, room, hideRecipients, custody } = options;
   const { quorum: specs = [], withoutQuorums = false } = options;
   if (withoutQuorums && specs.length > 0) {
     throw new StrongroomError('USAGE', '--quorum and --without-quorums do not go together', {
@@ -86,19 +93,12 @@ async function run(archive: string, options: Options): Promise<void> {
       ? await Promise.all(specs.map((path) => readQuorumSpec(path)))
       : undefined;
   const done = await withAccess(options, false, (access) => {
+    const named = { output, recipients, quorums, hideRecipients, reason, room, custody };
     const seal = (holder?: KeyHolder) =>
-      operate('rekeying', options, (run) =>
-        rekey(archive, {
-          ...run,
-          ...access,
-          holder,
-          output,
-          recipients,
-          quorums,
-          hideRecipients,
-          reason,
-          room,
-        }),
+      withLedger(options, (ledger) =>
+        operate('rekeying', options, (run) =>
+          rekey(archive, { ...run, ...access, ...named, holder, ledger }),
+        ),
       );
     return byApprovals(options) ? withApprovals(archive, options, access.trust, seal) : seal();
   });
@@ -112,6 +112,8 @@ async function run(archive: string, options: Options): Promise<void> {
     ...options,
     hint: `${archive} is as it was: remove it once everyone has the new one`,
   });
+  tellRecorded(done.custody?.old, options);
+  tellRecorded(done.custody?.new, options);
   if (options.json) report(options, done, []);
 }
 

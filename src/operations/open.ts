@@ -27,6 +27,8 @@ import type { RunOptions } from '../engine/pool.ts';
 import { keptSource, openSource, readExactly, type SourceLocation } from '../engine/source.ts';
 import { buildTree, tilesBytes } from '../engine/tree.ts';
 import { asStrongroomError, StrongroomError } from '../errors.ts';
+import { type OpenedOptions, prepareOpened } from './custody/opened.ts';
+import type { Recorded } from './custody/place.ts';
 import { finishTree, prepareTree, wantedSegments } from './extract.ts';
 import { readInput } from './standard.ts';
 
@@ -35,6 +37,8 @@ export interface OpenOptions extends Access, Freshness, RunOptions {
   readonly output: string;
   /** Globs: only the files and directories that match one of them. */
   readonly only?: readonly string[] | undefined;
+  /** Tell in the custody file that it was opened, before what comes out gets its name. */
+  readonly record?: OpenedOptions | undefined;
 }
 
 export interface OpenReport {
@@ -47,6 +51,8 @@ export interface OpenReport {
   readonly files: number;
   /** Bytes of all files that were opened. */
   readonly bytes: number;
+  /** Where that was told, if it was. */
+  readonly custody?: Recorded;
 }
 
 /**
@@ -77,6 +83,9 @@ export async function open(path: string, options: OpenOptions): Promise<OpenRepo
       );
     }
   }
+  if (path === '-' && options.record !== undefined) {
+    throw new StrongroomError('NEEDS_RANDOM_ACCESS', 'an archive from a pipe has no custody file');
+  }
   try {
     return await (path === '-' ? openPipe(options) : openFile({ kind: 'file', path }, options));
   } catch (error) {
@@ -91,10 +100,12 @@ function openFile(location: SourceLocation, options: OpenOptions): Promise<OpenR
     const job = { kind: 'open', source: location, ...trailer, floe } as const;
     try {
       holdEpoch(archive, options, source.name);
+      const { record } = options;
+      const recorder = record && (await prepareOpened(source.name, archive, options, record));
       if (options.output === '-') {
         await assertTarFits(source, archive);
         await runParallel({ ...job, extents: undefined, wanted: undefined }, options);
-        return report(archive, manifest.entries, options);
+        return report(archive, manifest.entries, options, await recorder?.tell(manifest.entries));
       }
       const { only } = options;
       const entries = selectEntries(manifest.entries, only);
@@ -110,11 +121,12 @@ function openFile(location: SourceLocation, options: OpenOptions): Promise<OpenR
           only === undefined ? undefined : wantedSegments(extents, archive.core.segmentBytes);
         await runParallel({ ...job, extents: shareExtents(extents), wanted }, options);
         finishTree(stage.path, entries);
+        const told = await recorder?.tell(entries);
         stage.commit();
+        return report(archive, entries, options, told);
       } finally {
         stage.discard();
       }
-      return report(archive, entries, options);
     } finally {
       archive.wipe();
     }
@@ -225,6 +237,7 @@ function report(
   { core, ring, trailer, author }: Omit<Unlocked, 'floe' | 'wipe'>,
   entries: readonly Entry[],
   { output }: OpenOptions,
+  custody?: Recorded,
 ): OpenReport {
   const files = entries.filter((entry) => entry.type === 'file');
   return {
@@ -236,5 +249,6 @@ function report(
     epoch: ring.document.signed.epoch,
     files: files.length,
     bytes: files.reduce((sum, { size }) => sum + size, 0),
+    ...(custody === undefined ? {} : { custody }),
   };
 }

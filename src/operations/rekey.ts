@@ -28,9 +28,17 @@ import { openSource, type SourceLocation } from '../engine/source.ts';
 import { asStrongroomError, StrongroomError } from '../errors.ts';
 import type { Identity } from '../keys/identity.ts';
 import { trustedCard } from '../keys/policy.ts';
+
+import type { CustodyOptions, Recorded } from './custody/place.ts';
+import { prepareRekeyed } from './custody/rekeyed.ts';
 import { assertHeirs, type Heirs, type QuorumChange, quorumChange } from './heirs.ts';
 
-export interface RekeyOptions extends RunOptions, Freshness, Heirs, Omit<Access, 'identity'> {
+export interface RekeyOptions
+  extends RunOptions,
+    Freshness,
+    Heirs,
+    Omit<Access, 'identity'>,
+    CustodyOptions {
   /** Opens the old archive, unless `holder` does, and signs the new one as its author. */
   readonly identity: Identity;
   /** Who has the key of the old archive, if it is not the identity, such as a quorum. */
@@ -57,6 +65,8 @@ export interface RekeyReport {
   readonly shares: number;
   /** How they differ from those of the old archive, if they do. */
   readonly quorumChange?: QuorumChange;
+  /** Where it was told: in the file of the new archive, and in that of the old one. */
+  readonly custody?: { readonly old?: Recorded; readonly new: Recorded };
 }
 
 /**
@@ -74,7 +84,8 @@ export async function rekey(path: string, options: RekeyOptions): Promise<RekeyR
   const fileKey = new Uint8Array(randomBytes(fileKeyBytes));
   try {
     const { identity, holder = identity, trust, keyring, signal } = options;
-    const [made, core, change] = await using(openSource(location), async (source) => {
+    const recorder = await prepareRekeyed(path, options);
+    const [made, core, change, sealed] = await using(openSource(location), async (source) => {
       const old = await unlock(source, { identity: holder, trust, keyring, signal });
       try {
         holdEpoch(old, options, path);
@@ -86,7 +97,7 @@ export async function rekey(path: string, options: RekeyOptions): Promise<RekeyR
         try {
           const ring = await ringFor(fresh, keys, fileKey, options);
           const written = await writeArchive(location, old, fresh, keys, ring, file.path, options);
-          return [written, fresh, changeOf(old.ring, ring)];
+          return [written, fresh, changeOf(old.ring, ring), old.manifest.entries] as const;
         } finally {
           keys.wipe();
         }
@@ -96,6 +107,7 @@ export async function rekey(path: string, options: RekeyOptions): Promise<RekeyR
     });
     await verifyArchive(file.path, core, fileKey, options);
     file.commit();
+    const told = await recorder?.tell({ core, fileKey, seal: made.seal, entries: sealed });
     const { rekeyed = [], payload } = made.seal.predicate;
     return {
       output: options.output,
@@ -108,6 +120,7 @@ export async function rekey(path: string, options: RekeyOptions): Promise<RekeyR
       quorums: options.quorums?.length ?? 0,
       shares: custodiansOf(options.quorums ?? []).length,
       ...(change === undefined ? {} : { quorumChange: change }),
+      ...(told === undefined ? {} : { custody: told }),
     };
   } catch (error) {
     throw asStrongroomError(error);

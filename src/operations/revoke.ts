@@ -5,13 +5,15 @@
 import { type Keyring, type Stanza, stanzaFor } from '../archive/keyring.ts';
 import type { ShareStanza } from '../archive/quorum.ts';
 import { assertRecipients } from '../custody/ring/next.ts';
-import { type OpenFront, type UpdateOptions, updateRing } from '../custody/ring/update.ts';
+import type { OpenFront, UpdateOptions } from '../custody/ring/update.ts';
 import { StrongroomError } from '../errors.ts';
 import type { Card } from '../keys/card.ts';
 import type { Trust } from '../keys/policy.ts';
 import { type AccessReport, accessReport, type Who, whoOf } from './access.ts';
+import { updateRecorded } from './custody/change.ts';
+import type { CustodyOptions } from './custody/place.ts';
 
-interface CommonOptions extends UpdateOptions {
+interface CommonOptions extends UpdateOptions, CustodyOptions {
   /** Agree to lose access oneself; otherwise that is refused. */
   readonly lockMeOut?: boolean | undefined;
 }
@@ -40,11 +42,11 @@ export interface RevokeReport extends AccessReport {
  * which the stanzas that stay are the same byte for byte.
  * @throws StrongroomError NOT_A_RECIPIENT, NO_RECIPIENTS, LOCKED_OUT, SUITE_MISMATCH,
  *   CARD_EXPIRED, USAGE, GRANTER_UNTRUSTED, RING_FULL, RING_BUSY, EPOCH_ROLLBACK, OUTPUT_EXISTS;
- *   and of steps 1 to 6 of docs/format.md, "How to read".
+ *   of the custody file; and of steps 1 to 6 of docs/format.md, "How to read".
  */
 export async function revoke(path: string, options: RevokeOptions): Promise<RevokeReport> {
   const own = options.identity.card;
-  const updated = await updateRing(path, options, (front) => {
+  const updated = await updateRecorded(path, options, (front) => {
     const before = front.ring.document.signed.recipients;
     const after =
       'remove' in options

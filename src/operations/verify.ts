@@ -10,7 +10,9 @@ import { using } from '../engine/files.ts';
 import type { RunOptions } from '../engine/pool.ts';
 import { openSource } from '../engine/source.ts';
 import type { Trust } from '../keys/policy.ts';
+import { assertQuantumSafe, type Proof, provedBy } from '../provenance/proofs.ts';
 import { readAttested, type SealReport, sealReport } from './attested.ts';
+import { type LedgerDemand, proveByLog } from './custody/demand.ts';
 
 export interface VerifyOptions extends RunOptions, Freshness {
   readonly trust: Trust;
@@ -18,6 +20,10 @@ export interface VerifyOptions extends RunOptions, Freshness {
   readonly identity?: KeyHolder | undefined;
   /** Path of a detached key ring. */
   readonly keyring?: string | undefined;
+  /** Refuse what only signatures prove that a quantum computer could forge. */
+  readonly quantumSafeOnly?: boolean | undefined;
+  /** Demand a proof that a log has what a custody file tells of the sealing. */
+  readonly ledger?: LedgerDemand | undefined;
 }
 
 export interface VerifyReport extends SealReport {
@@ -32,6 +38,8 @@ export interface VerifyReport extends SealReport {
     /** Whether a key was there to check that the ring is of someone who has the file key. */
     readonly unlocked: boolean;
   };
+  /** What was verified, claim by claim, and by which signatures. */
+  readonly proofs: readonly Proof[];
 }
 
 /**
@@ -45,7 +53,14 @@ export function verify(path: string, options: VerifyOptions): Promise<VerifyRepo
     const front = await readFront(source, keyring, options.signal);
     const { core, ring } = front;
     const attested = await readAttested(source, front, options);
-    const { trailer, grantedBy } = attested;
+    const { author, trailer, grantedBy } = attested;
+    const { seal } = trailer;
+    const proofs = [
+      provedBy(author, 'what it holds, and claims of it'),
+      provedBy(grantedBy, 'who can open it'),
+      ...(await proveByLog(path, options, { core, ring, seal, contentRoot: seal.contentRoot })),
+    ];
+    if (options.quantumSafeOnly) assertQuantumSafe(proofs, source.name);
     await readFloeHeader(source, trailer);
     await readManifestBytes(source, core, trailer);
     if (identity !== undefined) {
@@ -56,7 +71,7 @@ export function verify(path: string, options: VerifyOptions): Promise<VerifyRepo
         archive.wipe();
       }
     }
-    const { payload, tree, seal } = trailer;
+    const { payload, tree } = trailer;
     await runParallel({ kind: 'verify', source: location, payload, tree }, options);
     const { rekeyed } = seal.predicate;
     const { epoch, recipients, quorums = [] } = ring.document.signed;
@@ -71,6 +86,7 @@ export function verify(path: string, options: VerifyOptions): Promise<VerifyRepo
         quorums: quorums.length,
         unlocked: identity !== undefined,
       },
+      proofs,
     };
   });
 }

@@ -247,13 +247,14 @@ def check_suite(command: list[str], suite: str, other: str, work: Path, model: P
     expect(f'{suite} the writer gives the same tar', result.stdout == tar, result.stderr.decode())
 
     # 800 segments: two levels of tiles, and more than one segment of the manifest
-    options = ('--hide-recipients', '--segment-size', '4KiB', '--claims', claims)
+    options = ('--hide-recipients', '--segment-size', '4KiB', '--claims', claims, '--oms')
     made(f'{suite} seal hidden', *command, 'seal', model, '-o', hidden, *options, *shared)
     check_opening(f'{suite} hidden', hidden, model, *bob)
     for form in ('gnu', 'posix'):
         piped = work / f'{form}.srm'
         made_tar = run('tar', 'c', '-C', model, f'--format={form}', '.').stdout
-        made(f'{suite} {form}', *command, 'seal', '-', '-o', piped, *shared, stdin=made_tar)
+        oms = ('--oms', '--shard-size', '1MiB')
+        made(f'{suite} {form}', *command, 'seal', '-', '-o', piped, *shared, *oms, stdin=made_tar)
         tar = check_opening(f'{suite} {form}', piped, model, *bob)
         expect(f'{suite} {form} stays as it came', tar == made_tar)
 

@@ -1,6 +1,6 @@
 /** Writing an archive for as long as one holds its lock. */
 import type { SlotFile } from '../../archive/ringwriter.ts';
-import type { Lock } from './lock.ts';
+import type { Lock } from '../../engine/lock.ts';
 
 /**
  * Looks at the lock before each write: a process that was stopped for longer than a lock lasts,

@@ -16,6 +16,7 @@ import { type Front, readFront, readSlots } from '../../archive/reader.ts';
 import { replaceRing, slotFile } from '../../archive/ringwriter.ts';
 import { wipe } from '../../bytes.ts';
 import { using } from '../../engine/files.ts';
+import type { LockOptions } from '../../engine/lock.ts';
 import { createFile } from '../../engine/output.ts';
 import { openSource } from '../../engine/source.ts';
 import { asStrongroomError, StrongroomError } from '../../errors.ts';
@@ -23,8 +24,10 @@ import type { Card } from '../../keys/card.ts';
 import type { Identity } from '../../keys/identity.ts';
 import type { Trust } from '../../keys/policy.ts';
 import { type Freshness, holdEpoch } from '../epochs/freshness.ts';
+
 import { guarded } from './guard.ts';
-import { type LockOptions, lockArchive } from './lock.ts';
+import { lockArchive } from './lock.ts';
+
 import { assertGranter, assertReason, nextKeyring, type RingChange } from './next.ts';
 
 /** What every change of access takes. */

@@ -1,11 +1,12 @@
 /** Collecting answers: the file key from approvals, or a rehearsal's result from proofs. */
 
 import { type FoundKey, unlockKeyring } from '../../archive/keyring.ts';
-import { wipe } from '../../bytes.ts';
-import { type Answer, answerTo, decodeAnswer } from '../../custody/quorum/answer.ts';
+import type { Release } from '../../archive/quorum.ts';
+import { base64, wipe } from '../../bytes.ts';
+import { type Answer, answerDigest, answerTo, decodeAnswer } from '../../custody/quorum/answer.ts';
 import { combine } from '../../custody/quorum/combine.ts';
 import { maxSignedBytes } from '../../custody/quorum/document.ts';
-import type { QuestionKind } from '../../custody/quorum/question.ts';
+import type { Question, QuestionKind } from '../../custody/quorum/question.ts';
 import type { RequestKey } from '../../custody/quorum/request-key.ts';
 import { assertInGoodStanding } from '../../custody/quorum/standing.ts';
 import { assertQuorate, type GroupTally, tally } from '../../custody/quorum/tally.ts';
@@ -32,6 +33,7 @@ export interface CombineOptions extends AskedOptions {
 
 /** The file key of an archive, approved by its quorum; give it to `open` as `identity`. */
 export interface ApprovedKey extends FoundKey, QuorumReport {
+  readonly release: Release;
   wipe(): void;
 }
 
@@ -61,7 +63,12 @@ export async function combineApprovals(
     wipe(fileKey);
     throw error;
   }
-  return { fileKey, ...reportOf(view, groups), wipe: () => wipe(fileKey) };
+  return {
+    fileKey,
+    ...reportOf(view, groups),
+    release: releaseOf(question, groups),
+    wipe: () => wipe(fileKey),
+  };
 }
 
 /**
@@ -95,6 +102,14 @@ async function collect(
   }
   return { asked, groups: tally(asked.question, answers, asked.quorum) };
 }
+
+const releaseOf = ({ digest, signed }: Question, groups: readonly GroupTally[]): Release => ({
+  split: signed.split,
+  request: base64(digest),
+  approvals: groups.flatMap(({ given }) =>
+    given.map(({ answer, stanza }) => ({ digest: answerDigest(answer), key: stanza.key })),
+  ),
+});
 
 const reportOf = (asked: QuestionView, groups: readonly GroupTally[]): QuorumReport => ({
   asked,

@@ -6,8 +6,11 @@
  */
 export type { DirectoryEntry, Entry, FileEntry } from './archive/entry.ts';
 export type { FoundKey, KeyHolder } from './archive/keyring.ts';
+export type { CacheStatistics, PinnedSegment } from './archive/lazy/cache.ts';
 export type { Access } from './archive/reader.ts';
 export type { Claims, Predecessor } from './archive/seal.ts';
+export type { FoundTensor } from './archive/tensors/find.ts';
+export type { TensorInfo } from './archive/tensors/tensor.ts';
 export type { SuiteName } from './crypto/suites.ts';
 export { type KeyTrace, type RingTrace, traceKey } from './custody/affected.ts';
 export {
@@ -93,6 +96,14 @@ export {
   readSmallFile,
   writeNew,
 } from './operations/keyfiles.ts';
+export {
+  type LoaderOptions,
+  type OpenArchive,
+  openArchive,
+  type ReadOptions,
+  type StreamOptions,
+  type Tensor,
+} from './operations/loader.ts';
 export { type OpenOptions, type OpenReport, open } from './operations/open.ts';
 export {
   type AnswerOptions,

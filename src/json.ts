@@ -66,3 +66,23 @@ export function decodeJson<T>(bytes: Uint8Array, schema: z.ZodType<T>, kind: Doc
   if (!equal(canonical, bytes)) throw refuse('not in canonical form');
   return parsed.data;
 }
+
+/**
+ * The name of a member that an object of valid JSON has twice. JSON.parse keeps the last
+ * one, other readers the first, so that such a document means
+ * different things to different people.
+ */
+export function duplicateMember(source: string): string | undefined {
+  const open: Set<string>[] = [];
+  // In valid JSON a string before a colon is a name, and braces outside strings nest
+  const tokens = /("[^"\\]*(?:\\.[^"\\]*)*")(\s*:)?|[{}]/g;
+  for (const [token, quoted, colon] of source.matchAll(tokens)) {
+    if (token === '{') open.push(new Set());
+    if (token === '}') open.pop();
+    if (quoted === undefined || colon === undefined) continue;
+    const name: string = JSON.parse(quoted);
+    if (open.at(-1)?.has(name)) return name;
+    open.at(-1)?.add(name);
+  }
+  return undefined;
+}

@@ -8,6 +8,7 @@ import { dirname, isAbsolute, relative, resolve, sep } from 'node:path';
 import { z } from 'zod';
 import { text } from '../bytes.ts';
 import { asStrongroomError, type ErrorContext, StrongroomError } from '../errors.ts';
+import { duplicateMember } from '../json.ts';
 import { type Card, decodeCard, maxCardBytes } from './card.ts';
 import { readAtMost, withFile } from './read.ts';
 import type { KeyLife } from './states.ts';
@@ -186,25 +187,6 @@ function decodePolicy(bytes: Uint8Array, file: string): z.infer<typeof policySch
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
   throw refuse(`${issue?.path.join('.') || 'document'}: ${issue?.message ?? 'invalid'}`);
-}
-
-/**
- * The name of a member that an object of valid JSON has twice. JSON.parse keeps the last
- * one, other readers the first: such a policy means different things to different people.
- */
-function duplicateMember(source: string): string | undefined {
-  const open: Set<string>[] = [];
-  // In valid JSON a string before a colon is a name, and braces outside strings nest
-  const tokens = /("[^"\\]*(?:\\.[^"\\]*)*")(\s*:)?|[{}]/g;
-  for (const [token, quoted, colon] of source.matchAll(tokens)) {
-    if (token === '{') open.push(new Set());
-    if (token === '}') open.pop();
-    if (quoted === undefined || colon === undefined) continue;
-    const name: string = JSON.parse(quoted);
-    if (open.at(-1)?.has(name)) return name;
-    open.at(-1)?.add(name);
-  }
-  return undefined;
 }
 
 /** The real path of what lies below `directory`, which is a real path. */

@@ -47,8 +47,10 @@ export {
   rotateKey,
   type Statement,
 } from './custody/registry/write.ts';
+export type { Storage } from './engine/memory.ts';
 export type { Progress, RunOptions } from './engine/pool.ts';
 export { type ErrorCode, isStrongroomError, StrongroomError } from './errors.ts';
+export type { Credentials } from './gateway/credentials.ts';
 export type {
   Anchor,
   AnchorKind,
@@ -103,6 +105,7 @@ export {
   type ReadOptions,
   type StreamOptions,
   type Tensor,
+  type TensorOptions,
 } from './operations/loader.ts';
 export { type OpenOptions, type OpenReport, open } from './operations/open.ts';
 export {
@@ -127,7 +130,7 @@ export {
 } from './operations/quorum/reshare.ts';
 export { showQuestion } from './operations/quorum/show.ts';
 export { readQuorumSpec } from './operations/quorum/spec.ts';
-export { cat, list } from './operations/read.ts';
+export { cat, catTensor, list, listTensors } from './operations/read.ts';
 export {
   type RecipientsOptions,
   type RecipientsReport,
@@ -136,4 +139,5 @@ export {
 export { type RekeyOptions, type RekeyReport, rekey } from './operations/rekey.ts';
 export { type RevokeOptions, type RevokeReport, revoke } from './operations/revoke.ts';
 export { type SealOptions, type SealReport, seal } from './operations/seal.ts';
+export { type Gateway, type ServeOptions, serve } from './operations/serve.ts';
 export { type VerifyOptions, type VerifyReport, verify } from './operations/verify.ts';

@@ -9,7 +9,12 @@ import { openLane } from '../archive/lazy/lane.ts';
 import { startLane } from '../archive/lazy/thread.ts';
 import { printable } from '../archive/paths.ts';
 import { type Access, type Unlocked, unlock } from '../archive/reader.ts';
-import { type FoundTensor, findTensor, findTensors } from '../archive/tensors/find.ts';
+import {
+  type FoundTensor,
+  findTensor,
+  findTensors,
+  type ReadFile,
+} from '../archive/tensors/find.ts';
 import { hex } from '../bytes.ts';
 import { type Freshness, holdEpoch } from '../custody/epochs/freshness.ts';
 import { threadsWithin } from '../engine/limits.ts';
@@ -35,6 +40,11 @@ export interface StreamOptions extends ReadOptions {
   readonly offset?: number | undefined;
   /** How many bytes; to the end by default. */
   readonly length?: number | undefined;
+}
+
+export interface TensorOptions extends ReadOptions {
+  /** The file that it is in, if several have one of that name. */
+  readonly file?: string | undefined;
 }
 
 export interface Tensor extends FoundTensor {
@@ -80,11 +90,12 @@ export interface OpenArchive {
    */
   tensors(options?: ReadOptions): Promise<readonly FoundTensor[]>;
   /**
-   * One tensor with its bytes.
-   * @param options.file where it is, if several files have one of that name.
+   * Where a tensor is.
    * @throws StrongroomError NO_SUCH_TENSOR, and as `tensors`.
    */
-  tensor(name: string, options?: ReadOptions & { readonly file?: string }): Promise<Tensor>;
+  findTensor(name: string, options?: TensorOptions): Promise<FoundTensor>;
+  /** A tensor with its bytes, of which only the segments that hold them are read. */
+  tensor(name: string, options?: TensorOptions): Promise<Tensor>;
   statistics(): CacheStatistics;
   /** Ends threads and wipes keys and plaintext. Reads that are under way fail. */
   close(): Promise<void>;
@@ -202,6 +213,12 @@ function loader(
     }
   }
 
+  const tensorOf = async (tensorName: string, options: TensorOptions = {}) => {
+    if (options.file !== undefined) entryOf(options.file);
+    const read: ReadFile = (file, offset, length) => readRange(file, offset, length, options);
+    return findTensor(files, read, tensorName, options.file);
+  };
+
   return {
     name,
     archive: hex(core.archiveId),
@@ -216,12 +233,11 @@ function loader(
     parts: (file, options) => partsOf(entryOf(file), options),
     tensors: (options) =>
       findTensors(files, (file, offset, length) => readRange(file, offset, length, options)),
-    async tensor(tensorName, { file, ...options } = {}) {
-      if (file !== undefined) entryOf(file);
-      const read = (from: FileEntry, offset: number, length: number) =>
-        readRange(from, offset, length, options);
-      const found = await findTensor(files, read, tensorName, file);
-      return { ...found, data: await read(entryOf(found.file), found.offset, found.bytes) };
+    findTensor: tensorOf,
+    async tensor(tensorName, options) {
+      const found = await tensorOf(tensorName, options);
+      const data = await readRange(entryOf(found.file), found.offset, found.bytes, options);
+      return { ...found, data };
     },
     statistics: () => cache.statistics,
     async close() {

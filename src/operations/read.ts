@@ -3,10 +3,12 @@ import type { Entry } from '../archive/entry.ts';
 import { printable } from '../archive/paths.ts';
 import { type Access, unlock } from '../archive/reader.ts';
 import { PlaintextReader, SegmentReader } from '../archive/segments.ts';
+import type { FoundTensor } from '../archive/tensors/find.ts';
 import { type Freshness, holdEpoch } from '../custody/epochs/freshness.ts';
 import { using } from '../engine/files.ts';
 import { openSource } from '../engine/source.ts';
 import { StrongroomError } from '../errors.ts';
+import { openArchive } from './loader.ts';
 
 /**
  * The files and directories in the archive at `path`, in its order. No segment is read.
@@ -60,4 +62,43 @@ export function cat(
       archive.wipe();
     }
   });
+}
+
+/** Of a short visit: nothing is worth keeping, and no thread worth starting. */
+const visit = { threads: 0, cacheBytes: 0, readAheadBytes: 0 };
+
+/**
+ * The tensors in the archive at `path`, from the headers of its safetensors and GGUF files.
+ * @throws StrongroomError MODEL_INVALID, and as `list`.
+ */
+export async function listTensors(
+  path: string,
+  access: Access & Freshness,
+): Promise<readonly FoundTensor[]> {
+  const archive = await openArchive(path, { ...access, ...visit });
+  try {
+    return await archive.tensors();
+  } finally {
+    await archive.close();
+  }
+}
+
+/**
+ * Gives the bytes of a tensor to `write`, like `cat`.
+ * @param file where it is; needed only if several files have one of that name.
+ * @throws StrongroomError NO_SUCH_TENSOR, MODEL_INVALID, and as `list`.
+ */
+export async function catTensor(
+  path: string,
+  name: string,
+  access: Access & Freshness & { readonly file?: string | undefined },
+  write: (chunk: Uint8Array) => void | Promise<void>,
+): Promise<void> {
+  const archive = await openArchive(path, { ...access, ...visit });
+  try {
+    const { file, offset, bytes: length } = await archive.findTensor(name, { file: access.file });
+    for await (const chunk of archive.stream(file, { offset, length })) await write(chunk);
+  } finally {
+    await archive.close();
+  }
 }

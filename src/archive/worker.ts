@@ -4,8 +4,11 @@
  */
 import { isMainThread } from 'node:worker_threads';
 import type { Control } from '../engine/control.ts';
+import type { Pieces } from '../engine/pieces.ts';
 import { type RunOptions, runThreads, serveJob, threadsFor } from '../engine/pool.ts';
-import type { LeafReport } from './jobs/leaves.ts';
+import { type DigestRanges, digestBytes, digestedBytes } from './digests.ts';
+import { type DigestJob, type DigestReport, digestRanges } from './jobs/digest.ts';
+import { LeafCollector, type LeafReport } from './jobs/leaves.ts';
 import { type OpenJob, openSegments } from './jobs/open.ts';
 import {
   type OpenPipeJob,
@@ -21,8 +24,8 @@ import { type VerifyJob, verifySegments } from './jobs/verify.ts';
 
 type ParallelJob = SealJob | OpenJob | VerifyJob | RekeyJob;
 type PipeJob = SealPipeJob | OpenPipeJob;
-type Job = ParallelJob | PipeJob;
-type Report = LeafReport | PipeReport;
+type Job = ParallelJob | PipeJob | DigestJob;
+type Report = LeafReport | PipeReport | DigestReport;
 
 const here = new URL(import.meta.url);
 
@@ -31,13 +34,38 @@ export function runParallel(
   job: ParallelJob,
   options: RunOptions,
   onLeaves: (leaves: LeafReport) => void = () => {},
+  onDigests: (digests: LeafReport) => void = () => {},
 ): Promise<void> {
   const { length, segmentBytes } = job.payload;
   const wanted =
     'wanted' in job && job.wanted !== undefined ? job.wanted.length * segmentBytes : length;
   const total = Math.min(length, wanted);
   const threads = threadsFor(total / 2 ** 20, options.threads);
-  return runThreads<Job, LeafReport>(here, job, threads, total, options, onLeaves);
+  const beside = job.kind === 'seal' && job.digests ? digestedBytes(job.digests) : 0;
+  return runThreads<Job, LeafReport | DigestReport>(
+    here,
+    job,
+    threads,
+    total + beside,
+    options,
+    (report) => ('digests' in report ? onDigests(report.digests) : onLeaves(report)),
+  );
+}
+
+/** SHA-256 of ranges of a stream, joined in their order. */
+export async function runDigests(
+  pieces: Pieces,
+  ranges: DigestRanges,
+  options: RunOptions,
+): Promise<Uint8Array> {
+  const total = digestedBytes(ranges);
+  const threads = Math.min(threadsFor(total / 2 ** 20, options.threads), ranges.at.length);
+  const found = new LeafCollector(digestBytes, ranges.at.length);
+  const job = { kind: 'digest', pieces, ranges } as const;
+  await runThreads<Job, DigestReport>(here, job, threads, total, options, ({ digests }) =>
+    found.add(digests),
+  );
+  return found.hashes(ranges.at.length);
 }
 
 /** Runs a job on a pipe, and resolves to what the pipe held. */
@@ -68,6 +96,7 @@ const jobs: {
   rekey: rekeySegments,
   'seal-pipe': sealPipe,
   'open-pipe': openPipe,
+  digest: digestRanges,
 };
 
 if (!isMainThread) {

@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import type { Command } from 'commander';
 import { StrongroomError } from '../errors.ts';
-import { assertNoTerminal, assertThere, withAccess } from './access.ts';
-import { type AccessOptions, accessOptions } from './options.ts';
+import { assertNoTerminal, assertThere } from './access.ts';
+import { type HolderOptions, holderOptions, withHolder } from './quorum/access.ts';
 
-interface Options extends AccessOptions {
+interface Options extends HolderOptions {
   readonly tensor?: string;
 }
 
@@ -24,7 +24,7 @@ export function addCat(program: Command): void {
 `,
     )
     .option('--tensor <NAME>', 'the bytes of a tensor; FILE only if several have it');
-  accessOptions(command).action(run);
+  holderOptions(command).action(run);
 }
 
 async function run(archive: string, file: string | undefined, options: Options): Promise<void> {
@@ -42,29 +42,31 @@ async function run(archive: string, file: string | undefined, options: Options):
     guard(chunk);
     if (!process.stdout.write(chunk)) await once(process.stdout, 'drain');
   };
-  await withAccess(options, false, (access) =>
+  await withHolder(archive, options, (access) =>
     tensor === undefined
       ? cat(archive, file as string, access, write)
       : catTensor(archive, tensor, { ...access, file }, write),
   );
 }
 
-/** Refuses what could move the cursor or worse: C0 and C1 controls in UTF-8, and DEL. */
-function textGuard(file: string): (chunk: Uint8Array) => void {
-  const allowed = new Set([0x09, 0x0a, 0x0d]);
-  let before = 0;
+/**
+ * Refuses what could move the cursor or worse: controls but tabs and line ends, and what is not
+ * UTF-8, in which a byte from 80 to 9f would be a control to some terminals.
+ */
+export function textGuard(file: string): (chunk: Uint8Array) => void {
+  const decoder = new TextDecoder('utf-8', { fatal: true });
+  const refuse = () =>
+    new StrongroomError(
+      'OUTPUT_IS_TERMINAL',
+      `${file}: it looks binary, and standard output is a terminal`,
+    );
   return (chunk) => {
-    for (const byte of chunk) {
-      const isControl =
-        (byte < 0x20 && !allowed.has(byte)) ||
-        byte === 0x7f ||
-        (before === 0xc2 && byte >= 0x80 && byte < 0xa0);
-      before = byte;
-      if (!isControl) continue;
-      throw new StrongroomError(
-        'OUTPUT_IS_TERMINAL',
-        `${file}: it looks binary, and standard output is a terminal`,
-      );
+    let text: string;
+    try {
+      text = decoder.decode(chunk, { stream: true });
+    } catch {
+      throw refuse();
     }
+    if (/(?![\t\n\r])\p{Control}/u.test(text)) throw refuse();
   };
 }

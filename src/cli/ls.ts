@@ -1,10 +1,11 @@
 import type { Command } from 'commander';
 import type { Entry, FoundTensor } from '../index.ts';
-import { assertThere, withAccess } from './access.ts';
+import { assertThere } from './access.ts';
 import { report } from './messages.ts';
-import { type AccessOptions, accessOptions, jsonOption } from './options.ts';
+import { jsonOption } from './options.ts';
+import { type HolderOptions, holderOptions, withHolder } from './quorum/access.ts';
 
-interface Options extends AccessOptions {
+interface Options extends HolderOptions {
   readonly long?: boolean;
   readonly tensors?: boolean;
   readonly json?: boolean;
@@ -26,18 +27,18 @@ export function addLs(program: Command): void {
     )
     .option('-l, --long', 'with mode, bytes and time')
     .option('--tensors', 'the tensors of safetensors and GGUF files: dtype, shape and bytes');
-  jsonOption(accessOptions(command)).action(run);
+  jsonOption(holderOptions(command)).action(run);
 }
 
 async function run(archive: string, options: Options): Promise<void> {
   assertThere(archive);
   const { list, listTensors } = await import('../index.ts');
   if (options.tensors) {
-    const tensors = await withAccess(options, false, (access) => listTensors(archive, access));
+    const tensors = await withHolder(archive, options, (access) => listTensors(archive, access));
     report(options, { tensors }, columns(tensors));
     return;
   }
-  const entries = await withAccess(options, false, (access) => list(archive, access));
+  const entries = await withHolder(archive, options, (access) => list(archive, access));
   report(options, { entries }, options.long ? long(entries) : entries.map(nameOf));
 }
 

@@ -7,7 +7,6 @@ import type { FileEntry } from '../archive/entry.ts';
 import { type CacheStatistics, type PinnedSegment, SegmentCache } from '../archive/lazy/cache.ts';
 import { openLane } from '../archive/lazy/lane.ts';
 import { startLane } from '../archive/lazy/thread.ts';
-import { printable } from '../archive/paths.ts';
 import { type Access, type Unlocked, unlock } from '../archive/reader.ts';
 import {
   type FoundTensor,
@@ -20,6 +19,7 @@ import { type Freshness, holdEpoch } from '../custody/epochs/freshness.ts';
 import { threadsWithin } from '../engine/limits.ts';
 import { openSource, type SourceLocation } from '../engine/source.ts';
 import { StrongroomError } from '../errors.ts';
+import { printable } from '../text.ts';
 
 export interface LoaderOptions extends Access, Freshness {
   /** Threads that decrypt; 0: the calling one. By default one per core, for what is worth it. */

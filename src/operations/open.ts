@@ -16,7 +16,7 @@ import {
 } from '../archive/reader.ts';
 import { maxSealBytes } from '../archive/seal.ts';
 import { selectEntries } from '../archive/select.ts';
-import { assertSameEntries, assertTarFits } from '../archive/tarfit.ts';
+import { assertSameEntries, assertSomeFit, assertTarFits } from '../archive/tarfit.ts';
 import { filesHolding } from '../archive/tensors/select.ts';
 import { runParallel, runPipe } from '../archive/worker.ts';
 import { concat, equal, hex, wipe } from '../bytes.ts';
@@ -29,6 +29,8 @@ import type { RunOptions } from '../engine/pool.ts';
 import { keptSource, openSource, readExactly, type SourceLocation } from '../engine/source.ts';
 import { buildTree, tilesBytes } from '../engine/tree.ts';
 import { asStrongroomError, StrongroomError } from '../errors.ts';
+import { type OpenedOptions, prepareOpened } from './custody/opened.ts';
+import type { Recorded } from './custody/place.ts';
 import { finishTree, prepareTree, wantedSegments } from './extract.ts';
 import { readInput } from './standard.ts';
 
@@ -42,6 +44,8 @@ export interface OpenOptions extends Access, Freshness, RunOptions {
    * sealed, with all their tensors: part of one would be a file that nobody has signed.
    */
   readonly tensors?: readonly string[] | undefined;
+  /** Tell in the custody file that it was opened, before what comes out gets its name. */
+  readonly record?: OpenedOptions | undefined;
 }
 
 export interface OpenReport {
@@ -56,6 +60,8 @@ export interface OpenReport {
   readonly bytes: number;
   /** Whether the file system of the output is in memory; absent where that is not known. */
   readonly storage?: Storage;
+  /** Where that was told, if it was. */
+  readonly custody?: Recorded;
 }
 
 /**
@@ -86,6 +92,9 @@ export async function open(path: string, options: OpenOptions): Promise<OpenRepo
       );
     }
   }
+  if (path === '-' && options.record !== undefined) {
+    throw new StrongroomError('NEEDS_RANDOM_ACCESS', 'an archive from a pipe has no custody file');
+  }
   try {
     return await (path === '-' ? openPipe(options) : openFile({ kind: 'file', path }, options));
   } catch (error) {
@@ -100,10 +109,12 @@ function openFile(location: SourceLocation, options: OpenOptions): Promise<OpenR
     const job = { kind: 'open', source: location, ...trailer, floe } as const;
     try {
       holdEpoch(archive, options, source.name);
+      const { record } = options;
+      const recorder = record && (await prepareOpened(source.name, archive, options, record));
       if (options.output === '-') {
         await assertTarFits(source, archive);
         await runParallel({ ...job, extents: undefined, wanted: undefined }, options);
-        return report(archive, manifest.entries, options);
+        return report(archive, manifest.entries, options, await recorder?.tell(manifest.entries));
       }
       const { only, tensors } = options;
       const isWhole = only === undefined && tensors === undefined;
@@ -112,18 +123,19 @@ function openFile(location: SourceLocation, options: OpenOptions): Promise<OpenR
       const stage = createDirectory(options.output);
       try {
         // What comes out must be what any tar reader would make of the payload.
-        if (isWhole) await assertTarFits(source, archive);
+        await (isWhole ? assertTarFits(source, archive) : assertSomeFit(source, archive, entries));
         const extents = prepareTree(stage.path, entries);
         // All are read unless some were asked for: every byte of a whole archive is verified.
         const { segmentBytes } = archive.core;
         const wanted = isWhole ? undefined : wantedSegments(extents, segmentBytes);
         await runParallel({ ...job, extents: shareExtents(extents), wanted }, options);
         finishTree(stage.path, entries);
+        const told = await recorder?.tell(entries);
         stage.commit();
+        return report(archive, entries, options, told);
       } finally {
         stage.discard();
       }
-      return report(archive, entries, options);
     } finally {
       archive.wipe();
     }
@@ -143,7 +155,7 @@ async function openPipe(options: OpenOptions): Promise<OpenReport> {
   const { core } = front;
   const { segmentBytes, suite } = core;
   const at = payloadOffset(core);
-  const { keys, grantedBy } = unlockFront(front, options, pipeName);
+  const { keys, grantedBy } = await unlockFront(front, options, pipeName);
   let stage: Output | undefined;
   try {
     stage = createDirectory(options.output);
@@ -237,6 +249,7 @@ function report(
   { core, ring, trailer, author }: Omit<Unlocked, 'floe' | 'wipe'>,
   entries: readonly Entry[],
   { output }: OpenOptions,
+  custody?: Recorded,
 ): OpenReport {
   const files = entries.filter((entry) => entry.type === 'file');
   const storage = output === '-' ? undefined : storageOf(output);
@@ -250,5 +263,6 @@ function report(
     epoch: ring.document.signed.epoch,
     files: files.length,
     bytes: files.reduce((sum, { size }) => sum + size, 0),
+    ...(custody === undefined ? {} : { custody }),
   };
 }

@@ -3,6 +3,13 @@ import { randomBytes } from 'node:crypto';
 import { closeSync, openSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import { type Core, createCore, limits, payloadOffset, slotOffsets } from '../archive/core.ts';
+import {
+  digestBytes,
+  digestRanges,
+  digestsByFile,
+  type FileDigests,
+  type Sharding,
+} from '../archive/digests.ts';
 import type { Entry } from '../archive/entry.ts';
 import { deriveArchiveKeys, fileKeyBytes } from '../archive/filekey.ts';
 import { LeafCollector } from '../archive/jobs/leaves.ts';
@@ -32,10 +39,16 @@ import { assertSealable, type Card } from '../keys/card.ts';
 import { assertMayProtect } from '../keys/enforce.ts';
 import type { Identity } from '../keys/identity.ts';
 import type { Trust } from '../keys/policy.ts';
-import { timeOf } from '../keys/signed.ts';
+import { assertKnownClaims } from '../provenance/claims.ts';
+import { type Parent, withParents } from '../provenance/lineage.ts';
+import { sealedEvent } from '../provenance/statements/events.ts';
+import { timeOf } from '../time.ts';
+import { beginCustody, newCustodyFile } from './custody/begin.ts';
+import type { CustodyOptions, Recorded } from './custody/place.ts';
+import { type OmsSealOptions, prepareOms } from './oms/sealing.ts';
 import { writeOutput } from './standard.ts';
 
-export interface SealOptions extends RunOptions {
+export interface SealOptions extends RunOptions, CustodyOptions, OmsSealOptions {
   /** Path of the archive to be, or `-` for standard output. */
   readonly output: string;
   /** Who can open it alone: at least one unless there are quorums, all of the signer's suite. */
@@ -50,6 +63,8 @@ export interface SealOptions extends RunOptions {
   readonly hideRecipients?: boolean | undefined;
   /** The author's own statements, shown by `inspect`: at most 64 KiB of JSON without fractions. */
   readonly claims?: Claims | undefined;
+  /** What the model was derived from; added to the claims. */
+  readonly parents?: readonly Parent[] | undefined;
   /** Holds every recipient and the signer to be active in its registry, if it has one. */
   readonly trust?: Trust | undefined;
   /** Plaintext bytes of a segment: a power of two from 4 KiB to 16 MiB; 1 MiB by default. */
@@ -69,6 +84,10 @@ export interface SealReport {
   readonly archiveBytes: number;
   readonly recipients: number;
   readonly quorums: number;
+  /** Hex: of model signing, if it was asked for. It names the files, and is not public. */
+  readonly omsRoot?: string;
+  /** Where the sealing was told, if it was. */
+  readonly custody?: Recorded;
 }
 
 /**
@@ -76,12 +95,15 @@ export interface SealReport {
  * `-` for a tar on standard input. The output appears under its name whole or not at all.
  * @throws StrongroomError USAGE, NO_RECIPIENTS, QUORUM_INVALID, SUITE_MISMATCH, CARD_EXPIRED, KEY_STATE,
  *   KEY_UNLISTED, OUTPUT_EXISTS, SAME_FILE, NOT_FOUND, SYMLINK, SOURCE_UNSUPPORTED,
+ *   OMS_INVALID, OMS_UNTRUSTED, OMS_MISMATCH,
  *   SOURCE_CHANGED, ENTRY_UNSAFE, TAR_INVALID, DISK_FULL, PERMISSION_DENIED, INTERRUPTED.
  */
 export async function seal(source: string, options: SealOptions): Promise<SealReport> {
   const { signer, recipients, quorums: plans = [] } = options;
   const { suite } = signer.card;
-  assertFit(options);
+  const claims = withParents(options.claims, options.parents);
+  assertFit(options, claims);
+  const oms = await prepareOms(source, options);
   if (source !== '-' && options.output !== '-') assertApart(source, options.output);
   const plan =
     source === '-'
@@ -100,6 +122,7 @@ export async function seal(source: string, options: SealOptions): Promise<SealRe
   const { header, state } = startEncryption(keys.payload, core.hash, core.segmentBytes);
   let output: ArchiveOutput | undefined;
   try {
+    const custody = newCustodyFile(options);
     output = openOutput(options.output, options.signal);
     const hideRecipients = options.hideRecipients ?? false;
     const quorums: QuorumStanza[] = [];
@@ -119,7 +142,8 @@ export async function seal(source: string, options: SealOptions): Promise<SealRe
     await output.write(new Uint8Array(core.slotBytes), b);
     await output.write(header, payloadOffset(core));
 
-    const payload = await sealPayload(core, state, plan, output.path, options);
+    const payload = await sealPayload(core, state, plan, output.path, oms.sharding, options);
+    const model = oms.finish(payload.entries, payload.digests);
     const {
       seal: statement,
       footer,
@@ -128,15 +152,26 @@ export async function seal(source: string, options: SealOptions): Promise<SealRe
       core,
       keys,
       signer,
-      claims: options.claims,
+      claims,
       floeHeader: header,
-      manifest: { entries: payload.entries, length: payload.length },
+      manifest: {
+        entries: payload.entries,
+        length: payload.length,
+        ...(model === undefined ? {} : { oms: model.oms }),
+      },
       payload: { length: payload.length, segments: payload.segments },
       leaves: payload.leaves,
       at: payload.end,
     });
     for (const { bytes, offset } of parts) await output.write(bytes, offset);
+    const about = { core, contentRoot: statement.contentRoot };
+    const sealed = () => {
+      const contents = { entries: payload.entries, key: keys.custody };
+      return sealedEvent(about, ring, statement, { contents });
+    };
     output.commit();
+    const told =
+      custody === undefined ? undefined : await beginCustody(custody, sealed(), options, signer);
     return {
       output: options.output,
       suite: suite.name,
@@ -147,6 +182,8 @@ export async function seal(source: string, options: SealOptions): Promise<SealRe
       archiveBytes: footer.archiveBytes,
       recipients: recipients.length,
       quorums: quorums.length,
+      ...(model === undefined ? {} : { omsRoot: model.root }),
+      ...(told === undefined ? {} : { custody: told }),
     };
   } catch (error) {
     throw asStrongroomError(error);
@@ -157,8 +194,8 @@ export async function seal(source: string, options: SealOptions): Promise<SealRe
   }
 }
 
-function assertFit(options: SealOptions): void {
-  const { recipients, quorums = [], signer, claims, segmentBytes, trust } = options;
+function assertFit(options: SealOptions, claims: Claims | undefined): void {
+  const { recipients, quorums = [], signer, segmentBytes, trust } = options;
   const now = timeOf();
   assertMayProtect(trust, [signer.card, ...recipients, ...custodiansOf(quorums)], now);
   assertSealable(signer.card, signer.card.suite, now);
@@ -183,6 +220,7 @@ function assertFit(options: SealOptions): void {
   if (claims !== undefined && encodeJson(claims).length > maxClaimsBytes) {
     throw new StrongroomError('USAGE', `the claims are longer than ${maxClaimsBytes} bytes`);
   }
+  if (claims !== undefined) assertKnownClaims(claims);
   const { least, most } = limits.segmentBytes;
   if (segmentBytes === undefined) return;
   if (!Number.isInteger(Math.log2(segmentBytes)) || segmentBytes < least || segmentBytes > most) {
@@ -277,6 +315,8 @@ interface SealedPayload {
   readonly entries: readonly Entry[];
   readonly length: number;
   readonly segments: number;
+  /** Of its files, if they were asked for. */
+  readonly digests: FileDigests;
   /** Every leaf hash in order. */
   readonly leaves: Uint8Array;
   /** Where the payload ends in the archive. */
@@ -288,6 +328,7 @@ async function sealPayload(
   floe: FloeState,
   plan: Plan | undefined,
   output: string | undefined,
+  digests: Sharding | undefined,
   options: RunOptions,
 ): Promise<SealedPayload> {
   const at = payloadOffset(core);
@@ -301,18 +342,34 @@ async function sealPayload(
   });
   if (plan === undefined) {
     const leaves = new LeafCollector(suite.hash.bytes);
-    const job = { kind: 'seal-pipe', payload: place, floe, output } as const;
-    const { entries, length, segments } = await runPipe(job, options, (report) =>
-      leaves.add(report),
-    );
-    return { entries, ...ended(leaves, length, segments) };
+    const job = { kind: 'seal-pipe', payload: place, floe, output, digests } as const;
+    const {
+      entries,
+      length,
+      segments,
+      digests: found = [],
+    } = await runPipe(job, options, (report) => leaves.add(report));
+    return { entries, digests: found, ...ended(leaves, length, segments) };
   }
   const { length } = plan.pieces;
   const segments = segmentCount(length, segmentBytes);
   const leaves = new LeafCollector(suite.hash.bytes, segments);
   const payload = { ...place, length, segments };
-  const job = { kind: 'seal', payload, floe, pieces: plan.pieces, output } as const;
-  await runParallel(job, options, (report) => leaves.add(report));
+  const { entries, pieces } = plan;
+  const files = entries.filter((entry) => entry.type === 'file');
+  const ranges = digests && digestRanges(files, digests);
+  const hashes = new LeafCollector(digestBytes, ranges?.at.length);
+  const job = { kind: 'seal', payload, floe, pieces, output, digests: ranges } as const;
+  await runParallel(
+    job,
+    options,
+    (report) => leaves.add(report),
+    (report) => hashes.add(report),
+  );
   assertUnchanged(plan);
-  return { entries: plan.entries, ...ended(leaves, length, segments) };
+  const found =
+    digests === undefined
+      ? []
+      : digestsByFile(files, digests, hashes.hashes(ranges?.at.length ?? 0));
+  return { entries, digests: found, ...ended(leaves, length, segments) };
 }

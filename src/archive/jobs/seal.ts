@@ -4,7 +4,9 @@ import { treeHashes } from '../../crypto/hash.ts';
 import type { Control } from '../../engine/control.ts';
 import { using } from '../../engine/files.ts';
 import { type Pieces, PiecesReader } from '../../engine/pieces.ts';
+import type { DigestRanges } from '../digests.ts';
 import { isFinal, LeafBuffer, type Payload, plaintextBytes } from '../segments.ts';
+import { type DigestReport, RangeHasher } from './digest.ts';
 import { type LeafReport, LeafReporter } from './leaves.ts';
 import { atOffsets, inOrder } from './sinks.ts';
 
@@ -15,12 +17,14 @@ export interface SealJob {
   readonly pieces: Pieces;
   /** The archive being written; standard output, in order, when absent. */
   readonly output: string | undefined;
+  /** What to hash with SHA-256 beside; nothing when absent. */
+  readonly digests: DigestRanges | undefined;
 }
 
 export async function sealSegments(
   job: SealJob,
   control: Control,
-  report: (leaves: LeafReport) => void,
+  report: (report: LeafReport | DigestReport) => void,
 ): Promise<void> {
   const { payload, output } = job;
   const cipher = createThreadCipher(job.floe);
@@ -31,18 +35,25 @@ export async function sealSegments(
   const sink = output === undefined ? inOrder(control) : atOffsets(output, payload, control);
   try {
     await using(sink, () =>
-      using(new PiecesReader(job.pieces), (reader) => {
-        for (;;) {
-          const index = control.claim(payload.segments);
-          if (index === undefined) break;
-          const plain = plaintext.subarray(0, plaintextBytes(payload, index));
-          reader.read(plain, index * payload.segmentBytes);
-          const length = cipher.encrypt(plain, index, isFinal(payload, index), leaf.segment);
-          leaves.add(index, leaf.digest(index, length));
-          if (!sink.write(leaf.segment.subarray(0, length), index)) break;
-          control.report(plain.length);
+      using(new PiecesReader(job.pieces), async (reader) => {
+        const hasher = job.digests && new RangeHasher(job.digests, reader, control, report);
+        try {
+          for (;;) {
+            // As soon as sealing has reached a file, so that it is read from the disk once
+            hasher?.hashBefore(() => control.claimed * payload.segmentBytes);
+            const index = control.claim(payload.segments);
+            if (index === undefined) break;
+            const plain = plaintext.subarray(0, plaintextBytes(payload, index));
+            reader.read(plain, index * payload.segmentBytes);
+            const length = cipher.encrypt(plain, index, isFinal(payload, index), leaf.segment);
+            leaves.add(index, leaf.digest(index, length));
+            if (!sink.write(leaf.segment.subarray(0, length), index)) break;
+            control.report(plain.length);
+          }
+          leaves.flush();
+        } finally {
+          hasher?.close();
         }
-        leaves.flush();
       }),
     );
   } finally {

@@ -3,8 +3,8 @@
  * those files is read, and nothing of others.
  */
 import { StrongroomError } from '../../errors.ts';
+import { printable } from '../../text.ts';
 import type { FileEntry } from '../entry.ts';
-import { printable } from '../paths.ts';
 import { parseGguf } from './gguf.ts';
 import {
   lengthBytes,

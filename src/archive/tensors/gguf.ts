@@ -4,7 +4,7 @@
  * Specification: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md.
  */
 import { text, viewOf } from '../../bytes.ts';
-import { printable } from '../paths.ts';
+import { printable } from '../../text.ts';
 import { ggmlTypes } from './ggml.ts';
 import { elements, maxHeaderBytes, modelInvalid, type TensorInfo } from './tensor.ts';
 

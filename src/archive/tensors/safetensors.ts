@@ -6,8 +6,8 @@
  */
 import { z } from 'zod';
 import { text, viewOf } from '../../bytes.ts';
-import { duplicateMember } from '../../json.ts';
-import { printable } from '../paths.ts';
+import { faultInLayout } from '../../json.ts';
+import { printable } from '../../text.ts';
 import { elements, maxHeaderBytes, modelInvalid, type TensorInfo } from './tensor.ts';
 
 /** Bits of one element. */
@@ -110,8 +110,8 @@ function parseHeader(header: Uint8Array, file: string): Record<string, unknown> 
   } catch (cause) {
     throw modelInvalid(file, 'its header is not JSON', { cause });
   }
-  const twice = duplicateMember(source);
-  if (twice !== undefined) throw modelInvalid(file, `its header has ${printable(twice)} twice`);
+  const fault = faultInLayout(source);
+  if (fault !== undefined) throw modelInvalid(file, `its header: ${fault}`);
   return value as Record<string, unknown>;
 }
 

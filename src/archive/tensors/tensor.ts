@@ -1,6 +1,6 @@
 /** What is said of a tensor, whatever the format of the file that holds it. */
 import { type ErrorContext, StrongroomError } from '../../errors.ts';
-import { printable } from '../paths.ts';
+import { printable } from '../../text.ts';
 
 /** A tensor within its file. */
 export interface TensorInfo {

@@ -8,6 +8,7 @@ import { type CacheStatistics, type PinnedSegment, SegmentCache } from '../archi
 import { openLane } from '../archive/lazy/lane.ts';
 import { startLane } from '../archive/lazy/thread.ts';
 import { type Access, type Unlocked, unlock } from '../archive/reader.ts';
+import { assertHeadersFit } from '../archive/tarfit.ts';
 import {
   type FoundTensor,
   findTensor,
@@ -16,6 +17,7 @@ import {
 } from '../archive/tensors/find.ts';
 import { hex } from '../bytes.ts';
 import { type Freshness, holdEpoch } from '../custody/epochs/freshness.ts';
+import { orAborted } from '../engine/abort.ts';
 import { threadsWithin } from '../engine/limits.ts';
 import { openSource, type SourceLocation } from '../engine/source.ts';
 import { StrongroomError } from '../errors.ts';
@@ -160,11 +162,40 @@ function loader(
     throw new StrongroomError('NO_SUCH_ENTRY', `${name}: ${printable(path)} ${what}`);
   };
 
+  const plaintext = {
+    length: trailer.payload.length,
+    async readAt(into: Uint8Array, offset: number): Promise<number> {
+      const end = Math.min(offset + into.length, trailer.payload.length);
+      for (let at = offset; at < end; ) {
+        const index = Math.floor(at / segmentBytes);
+        const { bytes, release } = await cache.acquire(index);
+        const part = bytes.subarray(at - index * segmentBytes, end - index * segmentBytes);
+        into.set(part, at - offset);
+        at += part.length;
+        release();
+      }
+      return Math.max(0, end - offset);
+    },
+  };
+  const fitting = new Map<FileEntry, Promise<void>>();
+
+  /** Once for every file: any tar reader must find the same file at the same place. */
+  const assertFits = (entry: FileEntry): Promise<void> => {
+    const known = fitting.get(entry);
+    if (known !== undefined) return known;
+    const fits = assertHeadersFit(plaintext, manifest, [entry], name);
+    fitting.set(entry, fits);
+    // What failed for another reason may hold the next time
+    fits.catch(() => fitting.delete(entry));
+    return fits;
+  };
+
   async function* partsOf(
     entry: FileEntry,
     { offset = 0, length = entry.size - offset, signal }: StreamOptions = {},
   ): AsyncGenerator<PinnedSegment, void> {
     assertWithin(entry, offset, length);
+    await orAborted(assertFits(entry), signal);
     if (length === 0) return;
     const from = entry.offset + offset;
     const to = from + length;

@@ -9,8 +9,8 @@ import { bytes, plural } from './format.ts';
 import { tell } from './messages.ts';
 import { type AccessOptions, accessOptions, collect, runOptions } from './options.ts';
 import { operate } from './progress.ts';
-import { type GatewayOptions, gatewayOptions, gatewaySettings } from './serve.ts';
-import { passingSignals, type SignalName, wasInterrupted } from './signals.ts';
+import { assertServed, type GatewayOptions, gatewayOptions, gatewaySettings } from './serve.ts';
+import { passSignals, type SignalName, wasInterrupted } from './signals.ts';
 import { tellStorage } from './storage.ts';
 
 interface Options extends AccessOptions, GatewayOptions {
@@ -63,17 +63,15 @@ async function run(archive: string, words: readonly string[], options: Options):
   if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(options.env)) {
     throw new StrongroomError('USAGE', `--env: ${options.env} is no name of a variable`);
   }
-  assertThere(archive);
   const child = createChild(words);
-  const status = await passingSignals(child.signal, () =>
-    options.serve ? runServed(archive, options, child) : runOpened(archive, options, child),
-  );
-  process.exitCode = status;
+  passSignals(child.signal);
+  process.exitCode = await (options.serve ? runServed : runOpened)(archive, options, child);
 }
 
 type Child = ReturnType<typeof createChild>;
 
 async function runOpened(archive: string, options: Options, child: Child): Promise<number> {
+  assertThere(archive);
   const { open } = await import('../index.ts');
   const { createPrivateDirectory } = await import('../operations/private-directory.ts');
   const { directory, model } = await withAccess(options, false, async (access: HeldAccess) => {
@@ -108,6 +106,7 @@ async function bytesNeeded(archive: string, access: HeldAccess): Promise<number>
 }
 
 async function runServed(archive: string, options: Options, child: Child): Promise<number> {
+  assertServed([archive]);
   const { serve } = await import('../index.ts');
   const gateway = await withAccess(options, false, (access) =>
     serve([archive], { ...access, ...gatewaySettings(options) }),

@@ -41,6 +41,11 @@ export const gatewayOptions = (command: Command): Command =>
       integer('--max-connections', 1, 65535),
     );
 
+/** Refuses early what is not there; of `NAME=ARCHIVE` the library looks for the archive. */
+export function assertServed(archives: readonly string[]): void {
+  for (const archive of archives) if (!archive.includes('=')) assertThere(archive);
+}
+
 /** As the library takes them. */
 export const gatewaySettings = (
   options: GatewayOptions,
@@ -81,7 +86,7 @@ export function addServe(program: Command): void {
 }
 
 async function run(archives: readonly string[], options: Options): Promise<void> {
-  for (const archive of archives) if (!archive.includes('=')) assertThere(archive);
+  assertServed(archives);
   const { serve } = await import('../index.ts');
   const gateway = await withAccess(options, false, (access) =>
     serve(archives, { ...access, ...gatewaySettings(options) }),

@@ -50,21 +50,12 @@ export function untilSignal(): Promise<void> {
 }
 
 /**
- * Hands signals on to `give` for as long as `work` takes; none of them ends this process, so
- * that `work` can clean up however often someone presses Ctrl-C.
+ * Hands signals on to `give` from now on: none of them ends this process any more, so that it can
+ * clean up, and give its own exit status, however often someone presses Ctrl-C.
  */
-export async function passingSignals<T>(
-  give: (name: SignalName) => void,
-  work: () => Promise<T>,
-): Promise<T> {
+export function passSignals(give: (name: SignalName) => void): void {
   running++;
   for (const name of names) process.on(name, give);
-  try {
-    return await work();
-  } finally {
-    for (const name of names) process.off(name, give);
-    running--;
-  }
 }
 
 /**

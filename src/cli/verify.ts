@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { shownName } from '../engine/remote/location.ts';
 import { assertThere, freshnessOf, trustOf, unlockIdentity } from './access.ts';
 import { bytes, plural } from './format.ts';
 import { lineage } from './lineage.ts';
@@ -56,7 +57,7 @@ async function run(archive: string, options: Options): Promise<void> {
     );
     const { author, keyring, claims, rekeyed } = found;
     const lines = table([
-      ['verified', archive],
+      ['verified', shownName(archive)],
       ['author', `${author.name} (${author.fingerprint})`],
       ['sealed at', found.sealedAt],
       ['suite', found.suite],

@@ -5,7 +5,7 @@ import type { Claims, Predecessor } from '../archive/seal.ts';
 import { hex } from '../bytes.ts';
 import type { SuiteName } from '../crypto/suites.ts';
 import { using } from '../engine/files.ts';
-import { openSource } from '../engine/source.ts';
+import { locationOf, openSource } from '../engine/source.ts';
 
 export interface InspectReport {
   readonly archive: string;
@@ -53,7 +53,7 @@ export interface InspectReport {
  * @throws StrongroomError when the parts are not those of one archive.
  */
 export function inspect(path: string, { keyring }: { readonly keyring?: string | undefined } = {}) {
-  return using(openSource({ kind: 'file', path }), async (source): Promise<InspectReport> => {
+  return using(openSource(locationOf(path)), async (source): Promise<InspectReport> => {
     const { core, ring } = await readFront(source, keyring);
     const { footer, seal, payload } = await readTrailer(source, core);
     const { author, claims, rekeyed, time } = seal.predicate;

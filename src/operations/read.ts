@@ -5,7 +5,7 @@ import { type Access, unlock } from '../archive/reader.ts';
 import { PlaintextReader, SegmentReader } from '../archive/segments.ts';
 import { type Freshness, holdEpoch } from '../custody/epochs/freshness.ts';
 import { using } from '../engine/files.ts';
-import { openSource } from '../engine/source.ts';
+import { locationOf, openSource } from '../engine/source.ts';
 import { StrongroomError } from '../errors.ts';
 
 /**
@@ -13,10 +13,10 @@ import { StrongroomError } from '../errors.ts';
  * @throws StrongroomError of any code that docs/format.md, "How to read", leads to.
  */
 export function list(path: string, access: Access & Freshness): Promise<readonly Entry[]> {
-  return using(openSource({ kind: 'file', path }), async (source) => {
+  return using(openSource(locationOf(path), access.signal), async (source) => {
     const archive = await unlock(source, access);
     archive.wipe();
-    holdEpoch(archive, access, path);
+    holdEpoch(archive, access, source.name);
     return archive.manifest.entries;
   });
 }
@@ -34,14 +34,14 @@ export function cat(
   access: Access & Freshness,
   write: (chunk: Uint8Array) => void | Promise<void>,
 ): Promise<void> {
-  return using(openSource({ kind: 'file', path }), async (source) => {
+  return using(openSource(locationOf(path), access.signal), async (source) => {
     const archive = await unlock(source, access);
     try {
-      holdEpoch(archive, access, path);
+      holdEpoch(archive, access, source.name);
       const entry = archive.manifest.entries.find((candidate) => candidate.path === file);
       if (entry === undefined || entry.type !== 'file') {
         const what = entry === undefined ? 'is not in it' : 'is a directory';
-        throw new StrongroomError('NO_SUCH_ENTRY', `${path}: ${printable(file)} ${what}`);
+        throw new StrongroomError('NO_SUCH_ENTRY', `${source.name}: ${printable(file)} ${what}`);
       }
       const { payload, tree } = archive.trailer;
       const segments = await SegmentReader.open(source, payload, tree);

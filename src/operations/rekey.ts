@@ -22,7 +22,7 @@ import { assertReason, assertRecipients } from '../custody/ring/next.ts';
 import { using, writeFully } from '../engine/files.ts';
 import { createFile } from '../engine/output.ts';
 import type { RunOptions } from '../engine/pool.ts';
-import { openSource, type SourceLocation } from '../engine/source.ts';
+import { locationOf, openSource, type SourceLocation } from '../engine/source.ts';
 import { asStrongroomError, StrongroomError } from '../errors.ts';
 import type { Card } from '../keys/card.ts';
 import type { Identity } from '../keys/identity.ts';
@@ -67,23 +67,28 @@ export interface RekeyReport {
  */
 export async function rekey(path: string, options: RekeyOptions): Promise<RekeyReport> {
   assertReason(options.reason);
-  const location = { kind: 'file', path } as const;
   const file = createFile(options.output);
   const fileKey = new Uint8Array(randomBytes(fileKeyBytes));
   try {
     const { identity, holder = identity, trust, keyring, signal } = options;
-    const [made, core] = await using(openSource(location), async (source) => {
-      const old = await unlock(source, { identity: holder, trust, keyring, signal });
-      try {
-        holdEpoch(old, options, path);
-        assertFit(old.core, options);
-        await assertTarFits(source, old);
-        const fresh = coreFor(old.core, options);
-        return [await writeArchive(location, old, fresh, fileKey, file.path, options), fresh];
-      } finally {
-        old.wipe();
-      }
-    });
+    const [made, core] = await using(
+      openSource(locationOf(path), options.signal),
+      async (source) => {
+        const old = await unlock(source, { identity: holder, trust, keyring, signal });
+        try {
+          holdEpoch(old, options, source.name);
+          assertFit(old.core, options);
+          await assertTarFits(source, old);
+          const fresh = coreFor(old.core, options);
+          return [
+            await writeArchive(source.location, old, fresh, fileKey, file.path, options),
+            fresh,
+          ];
+        } finally {
+          old.wipe();
+        }
+      },
+    );
     await verifyArchive(file.path, core, fileKey, options);
     file.commit();
     const { rekeyed = [], payload } = made.seal.predicate;
@@ -225,8 +230,7 @@ async function verifyArchive(
   fileKey: Uint8Array,
   options: RekeyOptions,
 ): Promise<void> {
-  const location = { kind: 'file', path } as const;
-  await using(openSource(location), async (source) => {
+  await using(openSource({ kind: 'file', path }), async (source) => {
     const front = await readFront(source);
     const grantedBy = trustKeyring(front.ring, core, options.trust, path);
     const keys = deriveArchiveKeys(fileKey, core);
@@ -235,7 +239,10 @@ async function verifyArchive(
     try {
       await assertTarFits(source, { ...front, grantedBy, ...rest, wipe: wipeAll });
       const { payload, tree } = rest.trailer;
-      await runParallel({ kind: 'verify', source: location, payload, tree }, pass(options, 1));
+      await runParallel(
+        { kind: 'verify', source: source.location, payload, tree },
+        pass(options, 1),
+      );
     } finally {
       wipeAll();
     }

@@ -17,7 +17,7 @@ import type { SuiteName } from '../crypto/suites.ts';
 import { type Freshness, holdEpoch } from '../custody/epochs/freshness.ts';
 import { using } from '../engine/files.ts';
 import type { RunOptions } from '../engine/pool.ts';
-import { openSource } from '../engine/source.ts';
+import { locationOf, openSource } from '../engine/source.ts';
 import type { Trust } from '../keys/policy.ts';
 
 export interface VerifyOptions extends RunOptions, Freshness {
@@ -55,8 +55,7 @@ export interface VerifyReport {
  */
 export function verify(path: string, options: VerifyOptions): Promise<VerifyReport> {
   const { trust, identity, keyring } = options;
-  const location = { kind: 'file', path } as const;
-  return using(openSource(location), async (source) => {
+  return using(openSource(locationOf(path), options.signal), async (source) => {
     const { name } = source;
     const front = await readFront(source, keyring, options.signal);
     const { core, ring } = front;
@@ -76,7 +75,7 @@ export function verify(path: string, options: VerifyOptions): Promise<VerifyRepo
       }
     }
     const { payload, tree, seal } = trailer;
-    await runParallel({ kind: 'verify', source: location, payload, tree }, options);
+    await runParallel({ kind: 'verify', source: source.location, payload, tree }, options);
     const { claims, rekeyed, time } = seal.predicate;
     const { epoch, recipients, quorums = [] } = ring.document.signed;
     return {

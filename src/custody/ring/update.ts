@@ -17,7 +17,8 @@ import { replaceRing, slotFile } from '../../archive/ringwriter.ts';
 import { wipe } from '../../bytes.ts';
 import { using } from '../../engine/files.ts';
 import { createFile } from '../../engine/output.ts';
-import { openSource } from '../../engine/source.ts';
+import { isRemote, shownName } from '../../engine/remote/location.ts';
+import { locationOf, openSource } from '../../engine/source.ts';
 import { asStrongroomError, StrongroomError } from '../../errors.ts';
 import type { Card } from '../../keys/card.ts';
 import type { Identity } from '../../keys/identity.ts';
@@ -67,6 +68,11 @@ export async function updateRing(
 ): Promise<Updated> {
   assertReason(options.reason);
   if (options.output !== undefined) return updateDetached(path, options.output, options, change);
+  if (isRemote(path)) {
+    throw new StrongroomError('USAGE', `${shownName(path)}: is not changed in place`, {
+      hint: 'write a detached key ring: --output FILE',
+    });
+  }
   if (options.keyring !== undefined) {
     throw new StrongroomError('USAGE', 'a detached key ring is not changed in place', {
       hint: 'name the new one: --output FILE',
@@ -140,14 +146,14 @@ function nextOf(
   change: (front: OpenFront) => RingChange | Promise<RingChange>,
 ): Promise<Updated> {
   const { identity, holder = identity, trust, reason } = options;
-  return using(openSource({ kind: 'file', path }), async (source) => {
+  return using(openSource(locationOf(path)), async (source) => {
     const front = await readFront(source, options.keyring);
     const { core, ring } = front;
     assertGranter(identity, core, trust);
-    const { fileKey, keys } = unlockKeyring(ring, core, holder, path);
+    const { fileKey, keys } = unlockKeyring(ring, core, holder, source.name);
     try {
-      const grantedBy = trustKeyring(ring, core, trust, path);
-      holdEpoch(front, options, path);
+      const grantedBy = trustKeyring(ring, core, trust, source.name);
+      holdEpoch(front, options, source.name);
       const changed = await change({ ...front, fileKey, keys, grantedBy });
       const next = { core, keys, previous: ring, change: changed, reason, signer: identity, trust };
       return { core, before: ring, after: nextKeyring(next) };

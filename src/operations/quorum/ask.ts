@@ -9,7 +9,7 @@ import {
 } from '../../custody/quorum/question.ts';
 import type { RequestKey } from '../../custody/quorum/request-key.ts';
 import { using } from '../../engine/files.ts';
-import { openSource } from '../../engine/source.ts';
+import { locationOf, openSource } from '../../engine/source.ts';
 import { StrongroomError } from '../../errors.ts';
 import { assertSealable } from '../../keys/card.ts';
 import { timeOf } from '../../keys/signed.ts';
@@ -43,10 +43,10 @@ export async function challengeQuorum(path: string, options: AskOptions): Promis
 
 function questionAbout(path: string, options: AskOptions): Promise<NewQuestion> {
   const { split: wanted, keyring, signer, now = timeOf() } = options;
-  return using(openSource({ kind: 'file', path }), async (source) => {
+  return using(openSource(locationOf(path)), async (source) => {
     const front = await readFront(source, keyring);
     assertSealable(signer.card, front.core.suite, now);
-    const { split } = chooseQuorum(front, wanted, path);
+    const { split } = chooseQuorum(front, wanted, source.name);
     return { ...options, core: front.core, split, now };
   });
 }

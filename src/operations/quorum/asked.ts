@@ -16,7 +16,7 @@ import { maxSignedBytes } from '../../custody/quorum/document.ts';
 import { decodeQuestion, type Question, type QuestionKind } from '../../custody/quorum/question.ts';
 import { assertAsks } from '../../custody/quorum/tally.ts';
 import { using } from '../../engine/files.ts';
-import { openSource } from '../../engine/source.ts';
+import { locationOf, openSource } from '../../engine/source.ts';
 import type { Card } from '../../keys/card.ts';
 import type { Trust } from '../../keys/policy.ts';
 import { readSmallFile } from '../keyfiles.ts';
@@ -81,15 +81,15 @@ export async function readAsked(
 ): Promise<Asked> {
   const question = decodeQuestion(await readSmallFile(path, maxSignedBytes), kinds, path);
   const { archive, trust, keyring, now } = options;
-  return using(openSource({ kind: 'file', path: archive }), async (source) => {
+  return using(openSource(locationOf(archive)), async (source) => {
     const front = await readFront(source, keyring);
     const { core, ring } = front;
     const quorum = assertAsks(question, core, ring, path, now);
-    trustKeyring(ring, core, trust, archive);
-    holdEpoch(front, options, archive);
+    trustKeyring(ring, core, trust, source.name);
+    holdEpoch(front, options, source.name);
     const trailer = await readTrailer(source, core);
-    const author = trustSeal(trailer.seal, core, trust, archive);
-    assertOneKey(front, trailer, archive);
+    const author = trustSeal(trailer.seal, core, trust, source.name);
+    assertOneKey(front, trailer, source.name);
     const view = viewOf(question, front, quorum, trailer, author, trust);
     return { question, front, quorum, commit: fromBase64(ring.document.signed.commit), view };
   });

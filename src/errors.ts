@@ -139,6 +139,7 @@ const codes = {
     'save the archive to a file first, or pipe it: curl URL | strongroom open - -o DIR …',
   ],
   S3_UNAVAILABLE: [failure, 'install it beside strongroom: npm install @aws-sdk/client-s3'],
+  UPLOAD_BUSY: [failure],
   UPLOAD_INVALID: [verification, 'remove the object, then seal again'],
   PIPE_CLOSED: [failure],
   INTERRUPTED: [interrupted],

@@ -3,10 +3,10 @@
  * jobs in threads, and as a thread it serves one.
  */
 import { isMainThread } from 'node:worker_threads';
-import type { Control } from '../engine/control.ts';
-import { type RunOptions, runThreads, serveJob, threadsFor } from '../engine/pool.ts';
+import { type RunJob, type RunOptions, runThreads, serveJob, threadsFor } from '../engine/pool.ts';
 import type { LeafReport } from './jobs/leaves.ts';
 import { type OpenJob, openSegments } from './jobs/open.ts';
+import type { PartReport, TailReport } from './jobs/parts.ts';
 import {
   type OpenPipeJob,
   openPipe,
@@ -17,12 +17,16 @@ import {
 } from './jobs/pipe.ts';
 import { type RekeyJob, rekeySegments } from './jobs/rekey.ts';
 import { type SealJob, sealSegments } from './jobs/seal.ts';
+import type { SealJobReport } from './jobs/target.ts';
 import { type VerifyJob, verifySegments } from './jobs/verify.ts';
 
 type ParallelJob = SealJob | OpenJob | VerifyJob | RekeyJob;
 type PipeJob = SealPipeJob | OpenPipeJob;
 type Job = ParallelJob | PipeJob;
-type Report = LeafReport | PipeReport;
+type Report = PipeJobReport;
+
+/** Told of the parts of an upload. */
+type OnPart = (report: PartReport | TailReport) => void;
 
 const here = new URL(import.meta.url);
 
@@ -31,13 +35,17 @@ export function runParallel(
   job: ParallelJob,
   options: RunOptions,
   onLeaves: (leaves: LeafReport) => void = () => {},
+  onPart: OnPart = () => {},
 ): Promise<void> {
   const { length, segmentBytes } = job.payload;
   const wanted =
     'wanted' in job && job.wanted !== undefined ? job.wanted.length * segmentBytes : length;
   const total = Math.min(length, wanted);
   const threads = threadsFor(total / 2 ** 20, options.threads);
-  return runThreads<Job, LeafReport>(here, job, threads, total, options, onLeaves);
+  return runThreads<Job, SealJobReport>(here, job, threads, total, options, (report) => {
+    if ('indices' in report) onLeaves(report);
+    else onPart(report);
+  });
 }
 
 /** Runs a job on a pipe, and resolves to what the pipe held. */
@@ -45,22 +53,20 @@ export async function runPipe(
   job: PipeJob,
   options: RunOptions,
   onLeaves: (leaves: LeafReport) => void,
+  onPart: OnPart = () => {},
 ): Promise<PipeReport> {
   let held: PipeReport | undefined;
   await runThreads<Job, PipeJobReport>(here, job, 1, undefined, options, (report) => {
     if ('entries' in report) held = report;
-    else onLeaves(report);
+    else if ('indices' in report) onLeaves(report);
+    else onPart(report);
   });
   if (held === undefined) throw new Error('the thread ended without a report');
   return held;
 }
 
 const jobs: {
-  [Kind in Job['kind']]: (
-    job: Extract<Job, { kind: Kind }>,
-    control: Control,
-    report: (report: Report) => void,
-  ) => Promise<void>;
+  [Kind in Job['kind']]: RunJob<Extract<Job, { kind: Kind }>, Report>;
 } = {
   seal: sealSegments,
   open: openSegments,
@@ -71,13 +77,7 @@ const jobs: {
 };
 
 if (!isMainThread) {
-  await serveJob<Job, Report>((job, control, report) =>
-    (
-      jobs[job.kind] as (
-        job: Job,
-        control: Control,
-        report: (report: Report) => void,
-      ) => Promise<void>
-    )(job, control, report),
+  await serveJob<Job, Report>((job, ...context) =>
+    (jobs[job.kind] as RunJob<Job, Report>)(job, ...context),
   );
 }

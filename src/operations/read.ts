@@ -2,7 +2,8 @@
 import type { Entry } from '../archive/entry.ts';
 import { printable } from '../archive/paths.ts';
 import { type Access, unlock } from '../archive/reader.ts';
-import { PlaintextReader, SegmentReader } from '../archive/segments.ts';
+import { SegmentReader } from '../archive/segments.ts';
+import { eachPart } from '../archive/stream.ts';
 import { type Freshness, holdEpoch } from '../custody/epochs/freshness.ts';
 import { using } from '../engine/files.ts';
 import { locationOf, openSource } from '../engine/source.ts';
@@ -20,8 +21,6 @@ export function list(path: string, access: Access & Freshness): Promise<readonly
     return archive.manifest.entries;
   });
 }
-
-const chunkBytes = 2 ** 20;
 
 /**
  * Gives the bytes of `file` to `write`, in order and each verified before; the chunks are
@@ -45,17 +44,7 @@ export function cat(
       }
       const { payload, tree } = archive.trailer;
       const segments = await SegmentReader.open(source, payload, tree);
-      const reader = new PlaintextReader(payload, segments, archive.floe, 1);
-      try {
-        for (let at = 0; at < entry.size; at += chunkBytes) {
-          // The caller's to keep: what a stream has queued must not change under it.
-          const chunk = new Uint8Array(Math.min(chunkBytes, entry.size - at));
-          await reader.readAt(chunk, entry.offset + at);
-          await write(chunk);
-        }
-      } finally {
-        reader.close();
-      }
+      await eachPart(segments, payload, archive.floe, entry, write);
     } finally {
       archive.wipe();
     }

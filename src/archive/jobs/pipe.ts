@@ -14,8 +14,8 @@ import { type Entry, extractedMode } from '../entry.ts';
 import { LeafBuffer, type Payload } from '../segments.ts';
 import { parents, pathFilter } from '../select.ts';
 import { TarFollower } from '../tar/follow.ts';
-import { type LeafReport, LeafReporter } from './leaves.ts';
-import { atOffsets, inOrder } from './sinks.ts';
+import { LeafReporter } from './leaves.ts';
+import { type SealJobReport, type SealTarget, sealSink } from './target.ts';
 
 export const pipeName = 'standard input';
 
@@ -27,7 +27,7 @@ export interface PipeReport {
   readonly segments: number;
 }
 
-export type PipeJobReport = LeafReport | PipeReport;
+export type PipeJobReport = SealJobReport | PipeReport;
 
 /** The place and shape of a payload whose length is not known yet. */
 export type OpenEndedPayload = Pick<Payload, 'hash' | 'at' | 'segmentBytes'>;
@@ -36,8 +36,7 @@ export interface SealPipeJob {
   readonly kind: 'seal-pipe';
   readonly payload: OpenEndedPayload;
   readonly floe: FloeState;
-  /** The archive being written; standard output when absent. */
-  readonly output: string | undefined;
+  readonly output: SealTarget;
 }
 
 /** Seals a tar from standard input, byte for byte. */
@@ -45,6 +44,7 @@ export async function sealPipe(
   job: SealPipeJob,
   control: Control,
   report: (report: PipeJobReport) => void,
+  signal: AbortSignal,
 ): Promise<void> {
   const { segmentBytes, hash } = job.payload;
   const cipher = createThreadCipher(job.floe);
@@ -54,12 +54,10 @@ export async function sealPipe(
   // A segment is final if nothing follows it, so one is always read ahead.
   let current = new Uint8Array(segmentBytes);
   let ahead = new Uint8Array(segmentBytes);
-  const sink =
-    job.output === undefined
-      ? inOrder(control)
-      : atOffsets(job.output, { ...job.payload, length: 0, segments: 0 }, control);
+  const payload = { ...job.payload, length: 0, segments: 0 };
+  const sink = sealSink(job.output, payload, { control, signal, report, leaves });
   try {
-    await using(sink, () => {
+    await using(sink, async () => {
       let filled = readPipe(standard.input, current);
       let length = 0;
       for (let index = 0; !control.stopped; index++) {
@@ -70,11 +68,12 @@ export async function sealPipe(
         follower.push(plain);
         const written = cipher.encrypt(plain, index, next === 0, leaf.segment);
         leaves.add(index, leaf.digest(index, written));
-        sink.write(leaf.segment.subarray(0, written), index);
+        await sink.write(leaf.segment.subarray(0, written), index);
         control.report(filled);
         length += filled;
         if (next === 0) {
           follower.end();
+          await sink.finish?.();
           leaves.flush();
           report({ entries: follower.entries, length, segments: index + 1 });
           return;

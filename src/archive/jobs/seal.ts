@@ -5,22 +5,22 @@ import type { Control } from '../../engine/control.ts';
 import { using } from '../../engine/files.ts';
 import { type Pieces, PiecesReader } from '../../engine/pieces.ts';
 import { isFinal, LeafBuffer, type Payload, plaintextBytes } from '../segments.ts';
-import { type LeafReport, LeafReporter } from './leaves.ts';
-import { atOffsets, inOrder } from './sinks.ts';
+import { LeafReporter } from './leaves.ts';
+import { runsOf, type SealJobReport, type SealTarget, sealSink } from './target.ts';
 
 export interface SealJob {
   readonly kind: 'seal';
   readonly payload: Payload;
   readonly floe: FloeState;
   readonly pieces: Pieces;
-  /** The archive being written; standard output, in order, when absent. */
-  readonly output: string | undefined;
+  readonly output: SealTarget;
 }
 
 export async function sealSegments(
   job: SealJob,
   control: Control,
-  report: (leaves: LeafReport) => void,
+  report: (report: SealJobReport) => void,
+  signal: AbortSignal,
 ): Promise<void> {
   const { payload, output } = job;
   const cipher = createThreadCipher(job.floe);
@@ -28,20 +28,20 @@ export async function sealSegments(
   // Encrypted where it is read to: one buffer stays in a core's cache, two do not.
   const plaintext = leaf.segment.subarray(segmentTextAt);
   const leaves = new LeafReporter(report);
-  const sink = output === undefined ? inOrder(control) : atOffsets(output, payload, control);
+  const sink = sealSink(output, payload, { control, signal, report, leaves });
+  const { claim } = runsOf(output, payload, control);
   try {
     await using(sink, () =>
-      using(new PiecesReader(job.pieces), (reader) => {
-        for (;;) {
-          const index = control.claim(payload.segments);
-          if (index === undefined) break;
+      using(new PiecesReader(job.pieces), async (reader) => {
+        for (let index = claim(); index !== undefined; index = claim()) {
           const plain = plaintext.subarray(0, plaintextBytes(payload, index));
           reader.read(plain, index * payload.segmentBytes);
           const length = cipher.encrypt(plain, index, isFinal(payload, index), leaf.segment);
           leaves.add(index, leaf.digest(index, length));
-          if (!sink.write(leaf.segment.subarray(0, length), index)) break;
+          if (!(await sink.write(leaf.segment.subarray(0, length), index))) break;
           control.report(plain.length);
         }
+        await sink.finish?.();
         leaves.flush();
       }),
     );

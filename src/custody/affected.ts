@@ -8,6 +8,7 @@ import { readKeyringFile, readSlots, readTrailer, type Slots } from '../archive/
 import { decodeSlot } from '../archive/slots.ts';
 import { hex } from '../bytes.ts';
 import { using } from '../engine/files.ts';
+import { shownName } from '../engine/remote/location.ts';
 import { locationOf, openSource, type Source } from '../engine/source.ts';
 
 export interface RingTrace {
@@ -86,9 +87,9 @@ function documentIn(
 }
 
 async function traceDetached(path: string, ids: readonly string[]): Promise<KeyTrace> {
-  const document = parseKeyring(await readKeyringFile(path), path);
+  const document = parseKeyring(await readKeyringFile(path), shownName(path));
   return {
-    file: path,
+    file: shownName(path),
     kind: 'keyring',
     archive: document.signed.archive,
     rings: [traceRing(document, ids, true)],

@@ -18,6 +18,7 @@ import { wipe } from '../../bytes.ts';
 import { using } from '../../engine/files.ts';
 import { createFile } from '../../engine/output.ts';
 import { isRemote, shownName } from '../../engine/remote/location.ts';
+import { putNewObject } from '../../engine/remote/multipart.ts';
 import { locationOf, openSource } from '../../engine/source.ts';
 import { asStrongroomError, StrongroomError } from '../../errors.ts';
 import type { Card } from '../../keys/card.ts';
@@ -39,7 +40,7 @@ export interface UpdateOptions extends Freshness, LockOptions {
   readonly reason?: string | undefined;
   /** Path of a detached key ring that is in force instead of the archive's own. */
   readonly keyring?: string | undefined;
-  /** Path of a detached key ring to be; without it the archive is changed in place. */
+  /** Path of a detached key ring to be, or `s3://BUCKET/KEY`; without it the archive is changed in place. */
   readonly output?: string | undefined;
 }
 
@@ -119,16 +120,24 @@ async function updateDetached(
   options: UpdateOptions,
   change: (front: OpenFront) => RingChange | Promise<RingChange>,
 ): Promise<Updated> {
+  const to = locationOf(output);
+  if (to.kind === 'http') {
+    throw new StrongroomError('USAGE', `${shownName(output)}: nothing is written over HTTP`);
+  }
   // Begun when all is there: until then a signal ends the process, and would leave it.
   const updated = await nextOf(path, options, change);
+  const { bytes } = updated.after;
+  if (bytes.length > maxKeyringBytes) {
+    throw new StrongroomError('RING_FULL', `${output}: longer than ${maxKeyringBytes} bytes`, {
+      hint: 'revoke the access of some, or rekey for fewer',
+    });
+  }
+  if (to.kind === 's3') {
+    await putNewObject(to, bytes);
+    return updated;
+  }
   const file = createFile(output);
   try {
-    const { bytes } = updated.after;
-    if (bytes.length > maxKeyringBytes) {
-      throw new StrongroomError('RING_FULL', `${output}: longer than ${maxKeyringBytes} bytes`, {
-        hint: 'revoke the access of some, or rekey for fewer',
-      });
-    }
     writeFileSync(file.path, bytes);
     file.commit();
     return updated;

@@ -35,10 +35,11 @@ export function watchStall(stallMs: number, onStall: (error: StalledError) => vo
 
 /**
  * Fills `part` from `body`, which must hold exactly what is missing.
- * @returns whether it did; the rest of a body that is longer is not read.
+ * @returns whether it did; nothing is kept of a body that is longer.
  * @throws the error of the stream, and StalledError.
  */
 export function receive(body: Readable, part: Part, stallMs: number): Promise<boolean> {
+  const before = part.filled;
   return new Promise((resolve, reject) => {
     const watch = watchStall(stallMs, (error) => body.destroy(error));
     const end = (settle: () => void) => {
@@ -51,6 +52,8 @@ export function receive(body: Readable, part: Part, stallMs: number): Promise<bo
       part.into.set(chunk.length > room ? chunk.subarray(0, room) : chunk, part.filled);
       part.filled += Math.min(chunk.length, room);
       if (chunk.length <= room) return;
+      // Which of it was meant nobody can tell
+      part.filled = before;
       end(() => resolve(false));
       body.destroy();
     });

@@ -60,7 +60,9 @@ class HttpRanges {
   /** Fills what `part` misses; the first request of all may shorten it to what there is. */
   async request(part: Part, offset: number, signal: AbortSignal): Promise<void> {
     const from = offset + part.filled;
-    const to = offset + part.into.length - 1;
+    const to = Math.min(offset + part.into.length, this.#state?.size ?? Infinity) - 1;
+    // All came, and then the connection broke off
+    if (from > to) return;
     const response = await this.#follow(rangeHeaders(from, to, this.#state), signal);
     try {
       const found = this.#accept(response, from, to);

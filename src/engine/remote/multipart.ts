@@ -135,7 +135,7 @@ const asTaken = (error: unknown, name: string): unknown =>
 const takenError = (name: string): StrongroomError =>
   new StrongroomError('OUTPUT_EXISTS', `${name}: exists already`, {
     file: name,
-    hint: 'choose another name, or say --overwrite',
+    hint: 'choose another name; "strongroom seal" takes --overwrite',
   });
 
 /** @param parts in order of their numbers. */
@@ -200,6 +200,16 @@ export async function putObject(
   } catch (error) {
     throw asTaken(error, name);
   }
+}
+
+/**
+ * Writes a small object under a name that nothing has.
+ * @throws StrongroomError OUTPUT_EXISTS; and of any request.
+ */
+export async function putNewObject(at: S3Location, bytes: Uint8Array): Promise<void> {
+  const { signal } = new AbortController();
+  await assertNameFree(at, signal);
+  await putObject(at, bytes, false, signal);
 }
 
 /**

@@ -23,11 +23,10 @@ export async function openS3(
   const s3 = await s3Client();
   const controller = linkedController(options.signal);
   let { state } = location;
-  const request = async (part: Part, offset: number, signal: AbortSignal) => {
-    state = await getRange(s3, { ...location, ...(state && { state }) }, part, offset, {
-      signal,
-      stallMs: options.stallMs,
-    });
+  const request = (part: Part, offset: number, signal: AbortSignal) => {
+    const { stallMs = usualStallMs } = options;
+    const at = state === undefined ? location : { ...location, state };
+    return getRange(s3, at, part, offset, { signal, stallMs, onState: (now) => (state ??= now) });
   };
   if (state !== undefined) {
     return rangeSource({ location, state, front: new Uint8Array(0), request }, controller);
@@ -40,18 +39,27 @@ export async function openS3(
   return rangeSource({ location, state: found ?? { size: 0 }, front: bytes, request }, controller);
 }
 
-/** Fills what `part` misses, and returns the state of the object, which must not change. */
+interface RangeOptions {
+  readonly signal: AbortSignal;
+  readonly stallMs: number;
+  /** Told as soon as it is known: of a body that breaks off some is kept. */
+  readonly onState: (state: RemoteState) => void;
+}
+
+/** Fills what `part` misses of an object, which must not change. */
 async function getRange(
   { client, sdk }: S3,
   location: S3Location,
   part: Part,
   offset: number,
-  options: RemoteOptions & { readonly signal: AbortSignal },
-): Promise<RemoteState> {
+  { signal, stallMs, onState }: RangeOptions,
+): Promise<void> {
   const { bucket, key, state } = location;
   const name = nameOf(location);
   const from = offset + part.filled;
-  const to = offset + part.into.length - 1;
+  const to = Math.min(offset + part.into.length, state?.size ?? Infinity) - 1;
+  // All came, and then the connection broke off
+  if (from > to) return;
   const wrong = (code: 'NETWORK' | 'RANGES_UNSUPPORTED', what: string) =>
     new StrongroomError(code, `${name}: ${what}`, { file: name });
   let body: Readable | undefined;
@@ -62,27 +70,27 @@ async function getRange(
       Range: `bytes=${from}-${to}`,
       IfMatch: state?.etag,
     });
-    const response = await client.send(command, { abortSignal: options.signal });
+    const response = await client.send(command, { abortSignal: signal });
     body = response.Body as Readable;
     const range: FoundRange | undefined = contentRange(response.ContentRange);
     if (range === undefined) throw wrong('RANGES_UNSUPPORTED', 'its store does not send ranges');
     const now = { size: range.size, etag: response.ETag };
     assertSameState(name, state ?? now, now);
+    onState(now);
     if (range.from !== from || range.to !== Math.min(to, range.size - 1)) {
       throw new TransientError(wrong('NETWORK', 'the store sent another range than asked for'));
     }
     const got = { into: part.into.subarray(0, range.to + 1 - offset), filled: part.filled };
     try {
-      if (!(await receive(body, got, options.stallMs ?? usualStallMs))) {
+      if (!(await receive(body, got, stallMs))) {
         throw new TransientError(wrong('NETWORK', 'the store sent another length than it stated'));
       }
     } finally {
       part.filled = got.filled;
     }
-    return now;
   } catch (error) {
     // An empty object has no range at all
-    if (isEmptyObject(error) && state === undefined) return { size: 0 };
+    if (isEmptyObject(error) && state === undefined) return;
     throw s3Failure(error, name);
   } finally {
     body?.destroy();

@@ -97,6 +97,10 @@ const codes = {
 
   // Quorums: what is asked, and what custodians answer
   QUORUM_INVALID: [usage, 'see the quorum section of docs/custody.md'],
+  QUORUM_NEEDED: [
+    failure,
+    'deal it anew with --quorum SPEC and the cards of its custodians, or drop it: --without-quorums',
+  ],
   NO_QUORUM: [failure, 'see who can open it with "strongroom inspect"'],
   REQUEST_INVALID: [verification, 'ask for the file once more'],
   REQUEST_MISMATCH: [verification, 'give the archive that is asked for, or ask anew'],
@@ -112,14 +116,48 @@ const codes = {
   SHARE_INVALID: [verification, 'ask another custodian, or reshare'],
   QUORUM_SHORT: [noKey],
 
+  // Custody files: who made it, who touched it
+  CUSTODY_INVALID: [verification, 'restore the custody file from a copy'],
+  CUSTODY_TORN: [verification, 'cut off the broken line: "strongroom custody repair FILE"'],
+  CUSTODY_BUSY: [failure, 'wait until the other command is done, then try again'],
+  CUSTODY_BROKEN: [verification, 'restore the custody file from a copy'],
+  CUSTODY_MISMATCH: [verification, 'give the custody file of this archive'],
+  CUSTODY_UNTRUSTED: [
+    verification,
+    'trust whoever signed it in the role that it takes, or name their card: --card CARD',
+  ],
+  CUSTODY_INCOMPLETE: [
+    verification,
+    'find the missing lines in another copy, or record what is not: "strongroom custody record"',
+  ],
+  CLASSICAL_ONLY: [verification, 'have it signed by a quantum-safe algorithm too'],
+
   // Ceremonies
   CEREMONY_PLAN_INVALID: [usage, 'see the ceremony section of docs/custody.md'],
   CEREMONY_STOPPED: [failure, 'no key was kept: begin again'],
   TRANSCRIPT_INVALID: [verification, 'ask a witness for their copy'],
+  TRANSCRIPT_MISMATCH: [verification, 'seal for the cards of the ceremony, as it wrote them'],
   TRANSCRIPT_UNTRUSTED: [
     verification,
     'name a witness whom you trust: --signer CARD or --trust POLICY',
   ],
+
+  // Statements about models that travel with them
+  OMS_INVALID: [verification, 'see docs/provenance.oms.md for what is supported'],
+  OMS_UNTRUSTED: [verification, 'check whose key it is, and fetch the signature again'],
+  OMS_MISMATCH: [verification, 'fetch the model again, or have it signed anew'],
+
+  // Transparency logs
+  LEDGER_INVALID: [verification, 'restore the log from a copy: see docs/ledger.md'],
+  LEDGER_UNTRUSTED: [verification, 'check the log and the witnesses that the policy names'],
+  LEDGER_FORKED: [verification, 'keep both checkpoints, they prove it, and ask who runs the log'],
+  LEDGER_ROLLED_BACK: [verification, 'restore the log from a copy that has its latest entries'],
+  LEDGER_INCOMPLETE: [verification, 'ask who keeps the custody file why it was not logged'],
+  LEDGER_BUSY: [failure, 'wait until the other command is done, then try again'],
+  LEDGER_POLICY_INVALID: [failure, 'see the policy section of docs/ledger.md'],
+  LEDGER_KEY_INVALID: [failure, 'give the file that "strongroom ledger keygen" wrote'],
+  NOT_LOGGED: [failure, 'append it with "strongroom ledger append"'],
+  PROOF_INVALID: [verification, 'make the proof anew with "strongroom ledger prove"'],
 
   // Files and the machine
   NOT_FOUND: [failure],

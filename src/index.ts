@@ -6,6 +6,7 @@
  */
 export type { DirectoryEntry, Entry, FileEntry } from './archive/entry.ts';
 export type { FoundKey, KeyHolder } from './archive/keyring.ts';
+export type { Release } from './archive/quorum.ts';
 export type { Access } from './archive/reader.ts';
 export type { Claims, Predecessor } from './archive/seal.ts';
 export type { SuiteName } from './crypto/suites.ts';
@@ -83,7 +84,19 @@ export {
   type VerifyTranscriptOptions,
   verifyTranscript,
 } from './operations/ceremony/verify.ts';
+export type { LedgerDemand } from './operations/custody/demand.ts';
+export type { OpenedOptions } from './operations/custody/opened.ts';
+export type { CustodyOptions, Recorded } from './operations/custody/place.ts';
+export { type RecordOptions, recordCustody, recordRelease } from './operations/custody/record.ts';
+export { type CustodyStory, showCustody } from './operations/custody/show.ts';
+export type { Happening } from './operations/custody/story.ts';
+export {
+  type CustodyReport,
+  type VerifyCustodyOptions,
+  verifyCustody,
+} from './operations/custody/verify.ts';
 export { type GrantOptions, type GrantReport, grant } from './operations/grant.ts';
+export type { Heirs, QuorumChange } from './operations/heirs.ts';
 export { type InspectReport, inspect } from './operations/inspect.ts';
 export {
   type IdentityFile,
@@ -93,6 +106,20 @@ export {
   readSmallFile,
   writeNew,
 } from './operations/keyfiles.ts';
+export { mlbom } from './operations/mlbom.ts';
+export { type ExportedOms, exportOms } from './operations/oms/export.ts';
+export {
+  type SignOmsOptions,
+  type SignOmsReport,
+  signaturePaths,
+  signOms,
+} from './operations/oms/sign.ts';
+export {
+  type OmsSignature,
+  type VerifyOmsOptions,
+  type VerifyOmsReport,
+  verifyOms,
+} from './operations/oms/verify.ts';
 export { type OpenOptions, type OpenReport, open } from './operations/open.ts';
 export {
   type AnswerOptions,
@@ -114,7 +141,7 @@ export {
   type ReshareReport,
   reshareQuorum,
 } from './operations/quorum/reshare.ts';
-export { showQuestion } from './operations/quorum/show.ts';
+export { type ShowOptions, showQuestion } from './operations/quorum/show.ts';
 export { readQuorumSpec } from './operations/quorum/spec.ts';
 export { cat, list } from './operations/read.ts';
 export {
@@ -126,3 +153,51 @@ export { type RekeyOptions, type RekeyReport, rekey } from './operations/rekey.t
 export { type RevokeOptions, type RevokeReport, revoke } from './operations/revoke.ts';
 export { type SealOptions, type SealReport, seal } from './operations/seal.ts';
 export { type VerifyOptions, type VerifyReport, verify } from './operations/verify.ts';
+export { type KnownClaims, knownClaims, otherClaims } from './provenance/claims.ts';
+export {
+  type Appended,
+  appendEntries,
+  createLedger,
+  type Ledger,
+} from './provenance/ledger/append.ts';
+export {
+  type AuditOptions,
+  type AuditReport,
+  auditLedger,
+  type CustodyAudit,
+  type CustodyFile,
+} from './provenance/ledger/audit.ts';
+export { commitmentOf } from './provenance/ledger/commitment.ts';
+export {
+  createLedgerKey,
+  decodeLedgerKey,
+  encodeLedgerKey,
+  type LedgerKey,
+  maxLedgerKeyBytes,
+  policyLines,
+} from './provenance/ledger/keyfile.ts';
+export { readSignedCheckpoint, type SignedCheckpoint } from './provenance/ledger/log.ts';
+export { decodeLedgerPolicy, type LedgerPolicy } from './provenance/ledger/policy.ts';
+export { maxProofBytes } from './provenance/ledger/proof.ts';
+export { type EntryName, hasEntries, type Proved, proveEntry } from './provenance/ledger/prove.ts';
+export type {
+  TrustOptions as LedgerTrustOptions,
+  VerifiedSignature,
+} from './provenance/ledger/trust.ts';
+export { type ProofReport, verifyLedgerProof } from './provenance/ledger/verify.ts';
+export {
+  addCosignatures,
+  type Witnessed,
+  type WitnessOptions,
+  witnessLedger,
+} from './provenance/ledger/witness.ts';
+export { formatParent, type Parent, parseParent } from './provenance/lineage.ts';
+export {
+  decodeOmsPrivateKey,
+  decodeOmsPublicKey,
+  isEncryptedPem,
+  type OmsPrivateKey,
+  type OmsPublicKey,
+} from './provenance/oms/key.ts';
+export type { Proof } from './provenance/proofs.ts';
+export { custodyPathOf, type Repair, repairCustody } from './provenance/statements/file.ts';

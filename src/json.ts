@@ -31,6 +31,10 @@ export interface DocumentKind {
   readonly what: string;
   readonly code: ErrorCode;
   readonly maxBytes: number;
+  /** Path, for errors. */
+  readonly file?: string;
+  /** Refuses a document with more values, before anything is made of them. */
+  readonly maxValues?: number;
 }
 
 /**
@@ -39,12 +43,43 @@ export interface DocumentKind {
  *   value that fits the schema.
  */
 export function decodeJson<T>(bytes: Uint8Array, schema: z.ZodType<T>, kind: DocumentKind): T {
-  const refuse = (why: string, cause?: unknown) =>
-    new StrongroomError(kind.code, `${kind.what}: ${why}`, { cause });
+  const refuse = refusing(kind);
   if (bytes.length > kind.maxBytes) throw refuse(`longer than ${kind.maxBytes} bytes`);
+  if (holdsMore(bytes, kind.maxValues ?? Number.POSITIVE_INFINITY)) {
+    throw refuse(`more than ${kind.maxValues} values`);
+  }
+  const { value, data } = parse(bytes, schema, kind);
+  if (!equal(canonicalOf(value, kind), bytes)) throw refuse('not in canonical form');
+  return data;
+}
+
+/**
+ * Parses JSON that people write, with white space, escapes and members in any order, and all
+ * else as in canonical JSON: no member twice, numbers in their one spelling.
+ * @throws StrongroomError with `kind.code`.
+ */
+export function decodeAnyLayout<T>(bytes: Uint8Array, schema: z.ZodType<T>, kind: DocumentKind): T {
+  const refuse = refusing(kind);
+  if (bytes.length > kind.maxBytes) throw refuse(`longer than ${kind.maxBytes} bytes`);
+  const { value, data, source } = parse(bytes, schema, kind);
+  canonicalOf(value, kind);
+  const fault = faultInLayout(source);
+  if (fault !== undefined) throw refuse(fault);
+  return data;
+}
+
+const refusing =
+  ({ code, what, file }: DocumentKind) =>
+  (why: string, cause?: unknown) =>
+    new StrongroomError(code, `${what}: ${why}`, file === undefined ? { cause } : { file, cause });
+
+function parse<T>(bytes: Uint8Array, schema: z.ZodType<T>, kind: DocumentKind) {
+  const refuse = refusing(kind);
+  let source: string;
   let value: unknown;
   try {
-    value = JSON.parse(text(bytes));
+    source = text(bytes);
+    value = JSON.parse(source);
   } catch (cause) {
     throw refuse('not JSON', cause);
   }
@@ -52,17 +87,66 @@ export function decodeJson<T>(bytes: Uint8Array, schema: z.ZodType<T>, kind: Doc
     throw refuse(`nested deeper than ${maxDepth} levels, or a member called __proto__`);
   }
   const parsed = schema.safeParse(value);
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    throw refuse(`${issue?.path.join('.') || 'document'}: ${issue?.message ?? 'invalid'}`);
-  }
-  let canonical: Uint8Array;
+  if (parsed.success) return { value, data: parsed.data, source };
+  const issue = parsed.error.issues[0];
+  throw refuse(`${issue?.path.join('.') || 'document'}: ${issue?.message ?? 'invalid'}`);
+}
+
+function canonicalOf(value: unknown, kind: DocumentKind): Uint8Array {
   try {
-    canonical = encodeJson(value);
+    return encodeJson(value);
   } catch (cause) {
     // Half a surrogate pair
-    throw refuse('has no canonical form', cause);
+    throw refusing(kind)('has no canonical form', cause);
   }
-  if (!equal(canonical, bytes)) throw refuse('not in canonical form');
-  return parsed.data;
+}
+
+/**
+ * Whether JSON holds more than `most` values, names of members counted: every one but the first
+ * follows a bracket, a brace, a comma or a colon outside of strings. On bytes, since a parsed
+ * document takes many times the memory of its bytes if they are nothing but brackets.
+ */
+function holdsMore(bytes: Uint8Array, most: number): boolean {
+  if (bytes.length <= most) return false;
+  let count = 1;
+  for (let at = 0; at < bytes.length && count <= most; at += 1) {
+    const byte = bytes[at];
+    if (byte === 0x22) at = endOfString(bytes, at);
+    else if (byte === 0x2c || byte === 0x3a || byte === 0x5b || byte === 0x7b) count += 1;
+  }
+  return count > most;
+}
+
+/** Where the string that begins at `start` has its closing quote; the end where it has none. */
+function endOfString(bytes: Uint8Array, start: number): number {
+  let escaped = false;
+  for (let at = start + 1; at < bytes.length; at += 1) {
+    if (escaped) escaped = false;
+    else if (bytes[at] === 0x5c) escaped = true;
+    else if (bytes[at] === 0x22) return at;
+  }
+  return bytes.length;
+}
+
+/**
+ * What canonical JSON could not have, in valid JSON of any layout. JSON.parse keeps the last of
+ * two members of one name and other readers the first, and not everyone takes `1.0` for `1`: such
+ * a document means different things to different people.
+ */
+function faultInLayout(source: string): string | undefined {
+  const open: Set<string>[] = [];
+  // In valid JSON a string before a colon is a name, and braces outside strings nest
+  const tokens = /("[^"\\]*(?:\\.[^"\\]*)*")(\s*:)?|[{}]|(-?[0-9][0-9.eE+-]*)/g;
+  for (const [token, quoted, colon, number] of source.matchAll(tokens)) {
+    if (token === '{') open.push(new Set());
+    if (token === '}') open.pop();
+    if (number !== undefined && !/^(?:0|[1-9][0-9]*)$/.test(number)) {
+      return `the number ${number.slice(0, 20)} is not an integer in its one spelling`;
+    }
+    if (quoted === undefined || colon === undefined) continue;
+    const name: string = JSON.parse(quoted);
+    if (open.at(-1)?.has(name)) return `the member ${JSON.stringify(name)} is there twice`;
+    open.at(-1)?.add(name);
+  }
+  return undefined;
 }

@@ -33,6 +33,9 @@ export type DirectoryEntry = {
 
 export type Entry = FileEntry | DirectoryEntry;
 
+/** Of every directory that extraction makes, the root and implied ones included. */
+export const directoryMode = 0o755;
+
 /** The mode that an extracted entry gets, before the umask: no more than a plaintext needs. */
 export const extractedMode = ({ type, mode }: Entry): number =>
-  type === 'directory' || (mode & 0o100) !== 0 ? 0o755 : 0o644;
+  type === 'directory' || (mode & 0o100) !== 0 ? directoryMode : 0o644;

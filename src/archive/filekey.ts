@@ -14,6 +14,8 @@ export interface ArchiveKeys {
   readonly payload: Uint8Array;
   readonly manifest: Uint8Array;
   readonly keyring: Uint8Array;
+  /** For commitments to what is inside, which only who has the file key can check. */
+  readonly custody: Uint8Array;
   /** Public: commits to the file key. */
   readonly commit: Uint8Array;
   wipe(): void;
@@ -26,9 +28,10 @@ export function deriveArchiveKeys(fileKey: Uint8Array, core: Core): ArchiveKeys 
     payload: derive('payload', 32),
     manifest: derive('manifest', 32),
     keyring: derive('keyring', 48),
+    custody: derive('custody', 48),
     commit: derive('commit', commitBytes),
   };
-  return { ...keys, wipe: () => wipe(keys.payload, keys.manifest, keys.keyring) };
+  return { ...keys, wipe: () => wipe(keys.payload, keys.manifest, keys.keyring, keys.custody) };
 }
 
 /** What an HPKE stanza is bound to: this archive and this file key. */

@@ -1,4 +1,5 @@
 /** The key ring: who can open an archive, one epoch of it (docs/format.md, "Key ring"). */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { z } from 'zod';
 import { base64, equal, fromBase64, hex } from '../bytes.ts';
 import { sha384 } from '../crypto/hash.ts';
@@ -10,7 +11,8 @@ import { type Card, isValidAt } from '../keys/card.ts';
 import { assertSignedWhileActive } from '../keys/enforce.ts';
 import type { Identity } from '../keys/identity.ts';
 import { type Trust, trustedCard } from '../keys/policy.ts';
-import { schemas, signaturesVerify, signDocument, timeOf } from '../keys/signed.ts';
+import { areSignaturesOf, schemas, signaturesVerify, signDocument } from '../keys/signed.ts';
+import { timeOf } from '../time.ts';
 import type { Core } from './core.ts';
 import {
   type ArchiveKeys,
@@ -20,14 +22,22 @@ import {
   unwrapFileKey,
   wrapFileKey,
 } from './filekey.ts';
-import { faultInQuorums, type QuorumStanza, quorumsSchema, sealedShareBytes } from './quorum.ts';
+import {
+  faultInQuorums,
+  type QuorumStanza,
+  quorumsSchema,
+  type Release,
+  sealedShareBytes,
+} from './quorum.ts';
 import { decodeSlot } from './slots.ts';
 
 const payloadType = 'application/vnd.strongroom.keyring.v1+json';
 
 export const maxKeyringBytes = 2 ** 26;
+/** More than any ring of 64 MiB has; JSON of brackets alone would have sixty times as many. */
+const maxKeyringValues = 2 ** 20;
 export const maxRecipients = 10_000;
-/** In UTF-16 units. */
+/** In characters. */
 export const maxReason = 1024;
 
 const stanza = z.strictObject({
@@ -47,7 +57,7 @@ const document = z.strictObject({
     mac: schemas.base64(48),
     previous: schemas.base64(48).exactOptional(),
     quorums: quorumsSchema.exactOptional(),
-    reason: z.string().max(maxReason).exactOptional(),
+    reason: schemas.text(0, maxReason).exactOptional(),
     recipients: z.array(stanza).max(maxRecipients),
     type: z.literal('strongroom/keyring'),
     version: z.literal(1),
@@ -141,12 +151,18 @@ export function signKeyring(
  */
 export function parseKeyring(bytes: Uint8Array, name: string): KeyringDocument {
   const what = `${name}: key ring`;
-  return decodeJson(bytes, document, { what, code: 'KEYRING_INVALID', maxBytes: maxKeyringBytes });
+  return decodeJson(bytes, document, {
+    what,
+    code: 'KEYRING_INVALID',
+    maxBytes: maxKeyringBytes,
+    maxValues: maxKeyringValues,
+  });
 }
 
 /**
  * Parses a key ring and holds it against the core.
- * @throws StrongroomError KEYRING_INVALID, KEYRING_MISMATCH.
+ * @throws StrongroomError KEYRING_INVALID, KEYRING_MISMATCH, KEYRING_UNTRUSTED for signatures of
+ *   another number or length than the suite's.
  */
 export function decodeKeyring(bytes: Uint8Array, core: Core, name: string): Keyring {
   const invalid = (what: string) =>
@@ -161,6 +177,10 @@ export function decodeKeyring(bytes: Uint8Array, core: Core, name: string): Keyr
         file: name,
       },
     );
+  }
+  if (!areSignaturesOf(core.suite, parsed.signatures)) {
+    const message = `${name}: the key ring does not have the signatures of its suite`;
+    throw new StrongroomError('KEYRING_UNTRUSTED', message, { file: name });
   }
   if ((signed.epoch === 1) !== (signed.previous === undefined)) {
     throw invalid('the key ring names a previous one exactly when it is not the first');
@@ -212,16 +232,27 @@ export function chooseKeyring(
 /** A file key that was found otherwise than in a stanza, such as by a quorum. */
 export interface FoundKey {
   readonly fileKey: Uint8Array;
+  /** The decision that gave it, if a quorum did. */
+  readonly release?: Release;
 }
 
 /** Whoever can open an archive. */
 export type KeyHolder = Identity | FoundKey;
 
+/** How many stanzas are tried before other work gets its turn. */
+const turn = 8;
+
 /**
  * The file key from the stanza that names the identity, or from a hidden one.
- * @throws StrongroomError SUITE_MISMATCH, NO_KEY_FITS.
+ * @throws StrongroomError SUITE_MISMATCH, NO_KEY_FITS, INTERRUPTED.
  */
-function fileKeyFrom(ring: Keyring, core: Core, identity: Identity, name: string): Uint8Array {
+async function fileKeyFrom(
+  ring: Keyring,
+  core: Core,
+  identity: Identity,
+  name: string,
+  signal: AbortSignal | undefined,
+): Promise<Uint8Array> {
   if (identity.card.suite !== core.suite) {
     const message = `${name}: is of suite ${core.suite.name}, the identity of ${identity.card.suite.name}`;
     throw new StrongroomError('SUITE_MISMATCH', message, { file: name });
@@ -232,7 +263,13 @@ function fileKeyFrom(ring: Keyring, core: Core, identity: Identity, name: string
   const candidates = own.length > 0 ? own : recipients.filter(({ key }) => key === undefined);
   let fileKey: Uint8Array | undefined;
   // Every candidate is tried, so that time does not tell which one fitted.
-  for (const { enc, sealed } of candidates) {
+  for (const [i, { enc, sealed }] of candidates.entries()) {
+    // Ten thousand of them take seconds to minutes, in which Ctrl-C must be heard
+    if (i % turn === turn - 1) await nextTurn();
+    if (signal?.aborted) {
+      fileKey?.fill(0);
+      throw new StrongroomError('INTERRUPTED', 'interrupted');
+    }
     const found = unwrapFileKey(
       { enc: fromBase64(enc), sealed: fromBase64(sealed) },
       core,
@@ -258,16 +295,19 @@ function fileKeyFrom(ring: Keyring, core: Core, identity: Identity, name: string
 /**
  * Steps 3 to 5 of "How to read": the file key, its commitment, the ring's MAC. The
  * caller wipes what it gets.
- * @throws StrongroomError NO_KEY_FITS, SUITE_MISMATCH, COMMIT_MISMATCH, KEYRING_MAC.
+ * @throws StrongroomError NO_KEY_FITS, SUITE_MISMATCH, COMMIT_MISMATCH, KEYRING_MAC, INTERRUPTED.
  */
-export function unlockKeyring(
+export async function unlockKeyring(
   ring: Keyring,
   core: Core,
   holder: KeyHolder,
   name: string,
-): { readonly fileKey: Uint8Array; readonly keys: ArchiveKeys } {
+  signal?: AbortSignal,
+): Promise<{ readonly fileKey: Uint8Array; readonly keys: ArchiveKeys }> {
   const fileKey =
-    'fileKey' in holder ? Uint8Array.from(holder.fileKey) : fileKeyFrom(ring, core, holder, name);
+    'fileKey' in holder
+      ? Uint8Array.from(holder.fileKey)
+      : await fileKeyFrom(ring, core, holder, name, signal);
   const keys = deriveArchiveKeys(fileKey, core);
   const { mac, ...body } = ring.document.signed;
   const refuse = (code: 'COMMIT_MISMATCH' | 'KEYRING_MAC', what: string) => {
@@ -283,6 +323,10 @@ export function unlockKeyring(
   }
   return { fileKey, keys };
 }
+
+/** Whether the signatures on a ring are those of a card; when it was valid is another matter. */
+export const isGrantedBy = ({ document: { signatures, signed } }: Keyring, card: Card): boolean =>
+  signaturesVerify(payloadType, encodeJson(signed), signatures, card);
 
 /**
  * Step 6: whoever wrote the ring: the archive's author if trusted as one, or a trusted custodian.
@@ -300,7 +344,7 @@ export function trustKeyring(ring: Keyring, core: Core, trust: Trust, name: stri
   if (card === undefined || card.suite !== core.suite) {
     throw untrusted('access was granted by someone who is not trusted');
   }
-  if (!signaturesVerify(payloadType, encodeJson(signed), signatures, card)) {
+  if (!isGrantedBy(ring, card)) {
     throw untrusted(`the signature of ${card.name} on the key ring is wrong`);
   }
   if (!isValidAt(card, signed.created)) {

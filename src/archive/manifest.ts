@@ -3,12 +3,21 @@ import { z } from 'zod';
 import { decryptAll, encryptAll } from '../crypto/floe.ts';
 import { isStrongroomError, StrongroomError } from '../errors.ts';
 import { decodeJson, encodeJson } from '../json.ts';
+import { printable } from '../text.ts';
 import type { Core } from './core.ts';
+import { type FileDigests, shardCount } from './digests.ts';
 import { type Entry, maxEntries, maxTime } from './entry.ts';
 import type { ArchiveKeys } from './filekey.ts';
-import { assertNoCollisions, assertSafePath, printable } from './paths.ts';
+import { assertNoCollisions, assertSafePath } from './paths.ts';
 
 export const maxManifestBytes = 2 ** 28;
+
+/** The most UTF-16 units of a model's name. */
+const maxModelName = 255;
+
+/** Whether a model can be called so. */
+export const isModelName = (name: string): boolean =>
+  name.length > 0 && name.length <= maxModelName && !/[\p{Cc}\p{Cs}]/u.test(name);
 
 const common = {
   path: z.string(),
@@ -31,9 +40,17 @@ const entrySchema: z.ZodType<Entry> = z.discriminatedUnion('type', [
   z.strictObject({ ...common, type: z.literal('directory') }),
 ]);
 
+/** What Open Model Signing says of the files; how it reads is for the room `provenance`. */
+const omsSchema = z.strictObject({
+  digests: z.array(z.array(z.string().regex(/^[0-9a-f]{64}$/, 'not a SHA-256 digest'))),
+  name: z.string().refine(isModelName, 'not a name of 1 to 255 characters'),
+  shardSize: z.int().min(1).exactOptional(),
+});
+
 const document = z.strictObject({
   entries: z.array(entrySchema).max(maxEntries),
   length: z.int().min(0),
+  oms: omsSchema.exactOptional(),
   type: z.literal('strongroom/manifest'),
   version: z.literal(1),
 });
@@ -43,6 +60,17 @@ export interface Manifest {
   readonly entries: readonly Entry[];
   /** Bytes of the payload's plaintext. */
   readonly length: number;
+  /** What an Open Model Signing statement about the files is made of, if it was asked for. */
+  readonly oms?: SealedOms;
+}
+
+export interface SealedOms {
+  /** Of every file of `entries`, in order. */
+  readonly digests: FileDigests;
+  /** Of the model; informative. */
+  readonly name: string;
+  /** In bytes: how long shards are; files are hashed whole when absent. */
+  readonly shardSize?: number;
 }
 
 /** The manifest as it stands in the archive. */
@@ -74,7 +102,7 @@ export function openManifest(
     if (!isStrongroomError(cause)) throw cause;
     throw invalid('the manifest does not decrypt', cause);
   }
-  const { entries, length } = decodeJson(plaintext, document, {
+  const { entries, length, oms } = decodeJson(plaintext, document, {
     what: `${name}: manifest`,
     code: 'MANIFEST_INVALID',
     maxBytes: maxManifestBytes,
@@ -89,5 +117,12 @@ export function openManifest(
     if (end > length) throw invalid(`${printable(entry.path)} reaches beyond the payload`);
   }
   assertNoCollisions(entries);
-  return { entries, length };
+  if (oms === undefined) return { entries, length };
+  const files = entries.filter((entry) => entry.type === 'file');
+  const fits = (digests: readonly string[] | undefined, i: number) =>
+    digests?.length === shardCount(files[i]?.size ?? 0, oms);
+  if (oms.digests.length !== files.length || !oms.digests.every(fits)) {
+    throw invalid('the manifest does not have the digests that its files ask for');
+  }
+  return { entries, length, oms };
 }

@@ -1,12 +1,14 @@
 /**
- * Which paths an archive may name, and how untrusted text is printed.
+ * Which paths an archive may name.
  * Specification: docs/format.md, "Paths and entries".
  *
  * A path that is accepted here means the same file below the output directory on Linux,
  * macOS and Windows, and no two accepted paths mean the same file on any of them.
  */
 import { StrongroomError } from '../errors.ts';
+import { hasNoncharacters, printable } from '../text.ts';
 import type { Entry } from './entry.ts';
+import { fold } from './fold.ts';
 
 const maxPathBytes = 4096;
 const maxComponentBytes = 255;
@@ -21,6 +23,7 @@ const pathRules: readonly Rule[] = [
   [`it is over ${maxPathBytes} bytes`, (path) => longerThan(path, maxPathBytes)],
   // U+0000 to U+001F and U+007F to U+009F
   ['it has a control character', (path) => /\p{Control}/u.test(path)],
+  ['it has a code point that is never a character', hasNoncharacters],
   ['it has a backslash', (path) => path.includes('\\')],
   [
     `it has over ${maxComponents} components`,
@@ -42,7 +45,8 @@ const componentRules: readonly Rule[] = [
   ['a component is a name that Windows reserves', (component) => reserved.test(component)],
 ];
 
-// With an extension, and with spaces before it, it still names the device
+// With an extension, and with spaces before it, it still names the device. Without the flag `u`
+// the case is that of ASCII: nothing else is taken for one of these letters.
 const reserved = /^(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³]) *(?:\.|$)/i;
 
 /** Whether `text` takes more than `limit` bytes of UTF-8; a UTF-16 unit takes one to three. */
@@ -131,31 +135,3 @@ function meet(place: Place, kind: Place['kind'], names: readonly string[], depth
   if (kind === 'file') throw unsafe(upTo(name), 'a file, but other entries lie below it');
   place.kind = kind;
 }
-
-/**
- * The form in which paths are compared: coarser than what any file system does to names.
- * Lower-casing and then upper-casing, both full and without a locale, join what one step alone
- * leaves apart (`ẞ`, `ß` and `ss`; the sigmas); APFS folds so, NTFS in part. HFS+ skips
- * code points that show nothing.
- */
-function fold(path: string): string {
-  if (!/[^ -~]/.test(path)) return path.toUpperCase();
-  return path
-    .normalize('NFD')
-    .replace(/\p{Default_Ignorable_Code_Point}/gu, '')
-    .toLowerCase()
-    .toUpperCase()
-    .normalize('NFC');
-}
-
-// Controls, format characters (bidirectional overrides among them), lone surrogates, private
-// and unassigned code points, every separator but the space, and what shows nothing: the
-// ignorable ones and U+2800, a braille pattern without dots.
-const deceptive = /(?! )[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}\u2800]/gu;
-
-/**
- * `text` for one line of a terminal or a log: everything that could move the cursor, break the
- * line, reorder or hide a part becomes `\u{…}`. For eyes; it is not meant to be parsed.
- */
-export const printable = (text: string): string =>
-  text.replace(deceptive, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);

@@ -20,8 +20,8 @@ import {
 } from '../engine/files.ts';
 import { type FilePiece, noLiterals, type Pieces, shareFiles } from '../engine/pieces.ts';
 import { asStrongroomError, isStrongroomError, StrongroomError } from '../errors.ts';
+import { printable } from '../text.ts';
 import type { Entry } from './entry.ts';
-import { printable } from './paths.ts';
 import { blockBytes, decodeHeader } from './tar/header.ts';
 import { layTar, type PlannedFile } from './tar/layout.ts';
 import { readTarEntries } from './tar/read.ts';
@@ -50,7 +50,7 @@ export async function planSource(path: string, options: PlanOptions): Promise<Pl
   const stat = statOf(path, true);
   if (stat.isDirectory()) {
     const top = realpathSync(path);
-    return planTree(collect(top, options), [{ path: top, fingerprint: fingerprintFrom(stat) }]);
+    return planTree(findFiles(path, options), [{ path: top, fingerprint: fingerprintFrom(stat) }]);
   }
   if (!stat.isFile()) {
     throw new StrongroomError('SOURCE_UNSUPPORTED', `${path}: neither a file nor a directory`, {
@@ -63,7 +63,7 @@ export async function planSource(path: string, options: PlanOptions): Promise<Pl
   return planTree([found(real, basename(resolve(path)), stat)], []);
 }
 
-interface Found extends PlannedFile {
+export interface Found extends PlannedFile {
   readonly source: string;
   readonly fingerprint: Fingerprint;
 }
@@ -92,8 +92,12 @@ function statOf(path: string, follow: boolean): BigIntStats {
  */
 const maxRepeated = 2 ** 17;
 
-/** Everything below a directory, parents before children, in the order of UTF-8 bytes. */
-function collect(top: string, { followSymlinks }: PlanOptions): Found[] {
+/**
+ * Everything below a directory, parents before children, in the order of UTF-8 bytes.
+ * @throws StrongroomError NOT_FOUND, SYMLINK, SOURCE_UNSUPPORTED, ENTRY_UNSAFE.
+ */
+export function findFiles(root: string, { followSymlinks }: PlanOptions): Found[] {
+  const top = realpathSync(root);
   const all: Found[] = [];
   const visited = new Set<string>();
   let repeated = 0;

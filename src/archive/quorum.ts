@@ -2,7 +2,6 @@
 import { z } from 'zod';
 import { fromBase64 } from '../bytes.ts';
 import type { Suite } from '../crypto/suites.ts';
-import { cardDocumentSchema } from '../keys/card.ts';
 import { schemas } from '../keys/signed.ts';
 
 /** Ordinates of a group secret of 32 bytes, and the abscissa. */
@@ -17,13 +16,13 @@ const share = z.strictObject({
   commitment: schemas.base64(48),
   enc: schemas.base64(),
   key: schemas.keyId,
-  name: cardDocumentSchema.shape.signed.shape.name,
+  name: schemas.name(),
   sealed: schemas.base64(sealedShareBytes),
   signers: z.array(schemas.keyId).max(8),
 });
 
 const group = z.strictObject({
-  name: cardDocumentSchema.shape.signed.shape.name.max(quorumLimits.groupName),
+  name: schemas.name(quorumLimits.groupName),
   shares: z.array(share).min(1).max(quorumLimits.shares),
   threshold: z.int().min(1).max(quorumLimits.shares),
 });
@@ -65,3 +64,12 @@ export function faultInQuorums(quorums: readonly QuorumStanza[], suite: Suite): 
 }
 
 const hasTwice = (values: readonly string[]): boolean => new Set(values).size < values.length;
+
+/** What a quorum decided: base64 of SHA-384 over the request and each approval, without newlines. */
+export interface Release {
+  /** Hex, the split id. */
+  readonly split: string;
+  readonly request: string;
+  /** With the KEM key id of each custodian. */
+  readonly approvals: readonly { readonly digest: string; readonly key: string }[];
+}

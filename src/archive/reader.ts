@@ -90,17 +90,17 @@ export interface Slots {
 /** Both slots of an archive. A writer may be at work: what does not fit is read once more. */
 export async function readSlots(source: Source, core: Core): Promise<Slots> {
   const [a, b] = slotOffsets(core);
-  let before: Uint8Array | undefined;
+  let before: { readonly both: Uint8Array; readonly error: unknown } | undefined;
   for (;;) {
     const both = await readExactly(source, a, 2 * core.slotBytes);
+    // Every state between two writes is sound, so what stays as it is is no writer's doing.
+    if (before !== undefined && equal(before.both, both)) throw before.error;
     const slots = [both.subarray(0, b - a), both.subarray(b - a)] as const;
     try {
       const { slot, ...ring } = chooseKeyring(slots, core, source.name);
       return { slots, ring, slot };
     } catch (error) {
-      // Every state between two writes is sound, so what stays as it is is no writer's doing.
-      if (before !== undefined && equal(before, both)) throw error;
-      before = both;
+      before = { both, error };
     }
   }
 }
@@ -199,7 +199,7 @@ export interface Access {
   readonly trust: Trust;
   /** Path of a detached key ring. */
   readonly keyring?: string | undefined;
-  /** Ends the wait for a key ring that is a pipe. */
+  /** Ends the wait for a key ring that is a pipe, and the search among many hidden stanzas. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -217,16 +217,17 @@ export interface Unlocked {
 }
 
 /** Steps 3 to 6: the archive's keys, from a ring that someone trusted has signed. */
-export function unlockFront(
-  front: Front,
+export async function unlockFront(
+  { core, ring }: Front,
   access: Access,
   name: string,
-): { readonly keys: ArchiveKeys; readonly grantedBy: Card } {
-  const { fileKey, keys } = unlockKeyring(front.ring, front.core, access.identity, name);
+): Promise<{ readonly keys: ArchiveKeys; readonly grantedBy: Card }> {
+  const { identity, trust, signal } = access;
+  const { fileKey, keys } = await unlockKeyring(ring, core, identity, name, signal);
   wipe(fileKey);
   try {
-    if ('card' in access.identity) assertMayProcess(access.trust, access.identity.card);
-    return { keys, grantedBy: trustKeyring(front.ring, front.core, access.trust, name) };
+    if ('card' in identity) assertMayProcess(trust, identity.card);
+    return { keys, grantedBy: trustKeyring(ring, core, trust, name) };
   } catch (error) {
     keys.wipe();
     throw error;
@@ -268,7 +269,7 @@ export async function unlock(source: Source, access: Access): Promise<Unlocked> 
 
 /** Steps 3 to 9, after the others. */
 export async function unlockFrom(source: Source, front: Front, access: Access): Promise<Unlocked> {
-  const { keys, grantedBy } = unlockFront(front, access, source.name);
+  const { keys, grantedBy } = await unlockFront(front, access, source.name);
   const rest = await unlockTrailer(source, front, keys, access.trust);
   return { ...front, grantedBy, ...rest, wipe: () => wipe(rest.floe.messageKey) };
 }

@@ -1,31 +1,30 @@
 /** The seal: the author's signed statement of what the archive holds (docs/format.md, "Seal"). */
 import { z } from 'zod';
-import { base64, equal, fromBase64, fromHex, hex } from '../bytes.ts';
+import { base64, equal, fromHex, hex } from '../bytes.ts';
 import { floeHeaderBytes, segmentCount } from '../crypto/floe.ts';
 import { maxSegments } from '../crypto/segment.ts';
 import { type SuiteName, suites } from '../crypto/suites.ts';
 import { StrongroomError } from '../errors.ts';
-import { decodeJson, encodeJson, isPlainJson } from '../json.ts';
-import { type Card, cardDocumentSchema, isValidAt } from '../keys/card.ts';
+import { encodeJson, isPlainJson } from '../json.ts';
+import { type Card, isValidAt } from '../keys/card.ts';
 import { assertSignedWhileActive } from '../keys/enforce.ts';
+import {
+  decodeStatement,
+  type Envelope,
+  signStatement,
+  statementType,
+  statementVerifies,
+  treeDigest,
+} from '../keys/envelope.ts';
 import type { Identity } from '../keys/identity.ts';
 import { type Trust, trustedCard } from '../keys/policy.ts';
-import { schemas, signaturesVerify, signBytes, timeOf } from '../keys/signed.ts';
+import { schemas } from '../keys/signed.ts';
+import { timeOf } from '../time.ts';
 import type { Core } from './core.ts';
 import { commitBytes } from './filekey.ts';
 
-const payloadType = 'application/vnd.in-toto+json';
-
 export const maxSealBytes = 2 ** 20;
 export const maxClaimsBytes = 65536;
-
-const hexDigest = z.string().regex(/^([0-9a-f]{64}|[0-9a-f]{96})$/, 'not a digest');
-
-const envelope = z.strictObject({
-  payload: schemas.base64(),
-  payloadType: z.literal(payloadType),
-  signatures: schemas.signatures,
-});
 
 /** JSON as docs/format.md allows it: no null, no numbers but integers from 0. */
 const claimsSchema = z.record(
@@ -43,13 +42,13 @@ function isPlain(value: unknown): boolean {
 export const areClaims = (claims: unknown): boolean =>
   isPlainJson(claims) && claimsSchema.safeParse(claims).success;
 
-const authorSchema = z.strictObject({ keys: z.array(schemas.keyId), name: z.string().max(128) });
+const authorSchema = z.strictObject({ keys: z.array(schemas.keyId).max(8), name: schemas.name() });
 
 /** An archive whose content was sealed anew, under another key. */
 const predecessor = z.strictObject({
   archive: schemas.keyId,
-  author: authorSchema.extend({ name: cardDocumentSchema.shape.signed.shape.name }),
-  contentRoot: hexDigest,
+  author: authorSchema,
+  contentRoot: treeDigest,
   time: schemas.time,
 });
 export type Predecessor = z.infer<typeof predecessor>;
@@ -58,7 +57,7 @@ export type Predecessor = z.infer<typeof predecessor>;
 export const maxPredecessors = 256;
 
 const statement = z.strictObject({
-  _type: z.literal('https://in-toto.io/Statement/v1'),
+  _type: z.literal(statementType),
   predicate: z.strictObject({
     archive: schemas.keyId,
     author: authorSchema,
@@ -66,14 +65,14 @@ const statement = z.strictObject({
     commit: schemas.base64(commitBytes),
     core: schemas.base64(48),
     floe: schemas.base64(floeHeaderBytes),
-    manifest: z.strictObject({ digest: hexDigest, length: z.int().min(0) }),
+    manifest: z.strictObject({ digest: treeDigest, length: z.int().min(0) }),
     payload: z.strictObject({ length: z.int().min(0), segments: z.int().min(1).max(maxSegments) }),
     rekeyed: z.array(predecessor).min(1).max(maxPredecessors).exactOptional(),
     suite: z.enum(Object.keys(suites) as SuiteName[]),
     time: schemas.time,
   }),
   predicateType: z.literal('urn:strongroom:seal:v1'),
-  subject: z.tuple([z.strictObject({ digest: z.record(z.string(), hexDigest) })]),
+  subject: z.tuple([z.strictObject({ digest: z.record(z.string(), treeDigest) })]),
 });
 
 type Statement = z.infer<typeof statement>;
@@ -84,7 +83,7 @@ export interface Seal {
   readonly contentRoot: Uint8Array;
   /** The DSSE envelope as it stands in the archive. */
   readonly bytes: Uint8Array;
-  readonly envelope: z.infer<typeof envelope>;
+  readonly envelope: Envelope;
 }
 
 /** The author's own statements: any JSON of objects, arrays, strings, booleans and integers. */
@@ -104,12 +103,13 @@ export interface NewSeal {
   readonly contentRoot: Uint8Array;
 }
 
-const subjectName = (core: Core): string => `strongroom-tree-${core.suite.hash.name}`;
+/** How a subject names its digest, which is a content root. */
+export const subjectName = (core: Core): string => `strongroom-tree-${core.suite.hash.name}`;
 
 export function createSeal(seal: NewSeal): Seal {
   const { core, signer, claims } = seal;
   const body: Statement = {
-    _type: 'https://in-toto.io/Statement/v1',
+    _type: statementType,
     predicate: {
       archive: hex(core.archiveId),
       author: { keys: [...core.authors], name: signer.card.name },
@@ -129,10 +129,7 @@ export function createSeal(seal: NewSeal): Seal {
     predicateType: 'urn:strongroom:seal:v1',
     subject: [{ digest: { [subjectName(core)]: hex(seal.contentRoot) } }],
   };
-  const payload = encodeJson(body);
-  const signatures = signBytes(payloadType, payload, signer);
-  const bytes = encodeJson({ payload: base64(payload), payloadType, signatures });
-  return decodeSeal(bytes, core, 'new seal');
+  return decodeSeal(signStatement(body, signer), core, 'new seal');
 }
 
 /**
@@ -141,8 +138,8 @@ export function createSeal(seal: NewSeal): Seal {
  */
 export function decodeSeal(bytes: Uint8Array, core: Core, name: string): Seal {
   const kind = { what: `${name}: seal`, code: 'SEAL_INVALID', maxBytes: maxSealBytes } as const;
-  const outer = decodeJson(bytes, envelope, kind);
-  const { predicate, subject } = decodeJson(fromBase64(outer.payload), statement, kind);
+  const decoded = decodeStatement(bytes, statement, kind);
+  const { predicate, subject } = decoded.statement;
   const invalid = (what: string) =>
     new StrongroomError('SEAL_INVALID', `${name}: ${what}`, { file: name });
   const mismatch = (what: string) =>
@@ -180,22 +177,26 @@ export function decodeSeal(bytes: Uint8Array, core: Core, name: string): Seal {
       `states ${predicate.payload.segments} segments where its length makes ${segments}`,
     );
   }
-  return { predicate, contentRoot: root, bytes: bytes.slice(), envelope: outer };
+  return { predicate, contentRoot: root, bytes: bytes.slice(), envelope: decoded.envelope };
 }
+
+/** Whether the signatures on a seal are those of a card; when it was valid is another matter. */
+export const isSealedBy = ({ envelope }: Seal, card: Card): boolean =>
+  statementVerifies(envelope, card);
 
 /**
  * The author of a seal, if the reader trusts them as one.
  * @throws StrongroomError SEAL_UNTRUSTED, KEY_COMPROMISED.
  */
 export function trustSeal(seal: Seal, core: Core, trust: Trust, name: string): Card {
-  const { predicate, envelope } = seal;
+  const { predicate } = seal;
   const untrusted = (what: string) =>
     new StrongroomError('SEAL_UNTRUSTED', `${name}: ${what}`, { file: name });
   const card = trustedCard(trust, 'author', core.authors);
   if (card === undefined || card.suite !== core.suite) {
     throw untrusted('was sealed by someone who is not trusted as an author');
   }
-  if (!signaturesVerify(payloadType, fromBase64(envelope.payload), envelope.signatures, card)) {
+  if (!isSealedBy(seal, card)) {
     throw untrusted(`the signature of ${card.name} on the seal is wrong`);
   }
   if (!isValidAt(card, predicate.time)) {

@@ -187,6 +187,11 @@ export class PlaintextReader {
     this.#keep = keep;
   }
 
+  /** Bytes of plaintext in all. */
+  get length(): number {
+    return this.#payload.length;
+  }
+
   /** Fills `into` from `offset` on; returns fewer bytes only at the end. */
   async readAt(into: Uint8Array, offset: number): Promise<number> {
     const end = Math.min(offset + into.length, this.#payload.length);

@@ -10,10 +10,19 @@ export function* parents(path: string): Generator<string> {
   }
 }
 
+/** Picomatch takes no longer ones. */
+const maxGlob = 65536;
+
 /** Tells whether a path, or a directory above it, matches a glob. */
 function matcher(glob: string): (path: string) => boolean {
   // A pattern ending in a slash, as shells complete it, means the directory.
-  const matches = picomatch(glob.replace(/\/+$/, ''), { dot: true });
+  const pattern = glob.replace(/\/+$/, '');
+  if (pattern === '' || pattern.length > maxGlob) {
+    throw new StrongroomError('USAGE', `a glob has 1 to ${maxGlob} characters`, {
+      hint: 'leave it out for all files',
+    });
+  }
+  const matches = picomatch(pattern, { dot: true });
   return (path) => matches(path) || [...parents(path)].some((parent) => matches(parent));
 }
 

@@ -3,8 +3,11 @@
  * jobs in threads, and as a thread it serves one.
  */
 import { isMainThread } from 'node:worker_threads';
+import type { Pieces } from '../engine/pieces.ts';
 import { type RunJob, type RunOptions, runThreads, serveJob, threadsFor } from '../engine/pool.ts';
-import type { LeafReport } from './jobs/leaves.ts';
+import { type DigestRanges, digestBytes, digestedBytes } from './digests.ts';
+import { type DigestJob, type DigestReport, digestRanges } from './jobs/digest.ts';
+import { LeafCollector, type LeafReport } from './jobs/leaves.ts';
 import { type OpenJob, openSegments } from './jobs/open.ts';
 import type { PartReport, TailReport } from './jobs/parts.ts';
 import {
@@ -22,8 +25,8 @@ import { type VerifyJob, verifySegments } from './jobs/verify.ts';
 
 type ParallelJob = SealJob | OpenJob | VerifyJob | RekeyJob;
 type PipeJob = SealPipeJob | OpenPipeJob;
-type Job = ParallelJob | PipeJob;
-type Report = PipeJobReport;
+type Job = ParallelJob | PipeJob | DigestJob;
+type Report = PipeJobReport | DigestReport;
 
 /** Told of the parts of an upload. */
 type OnPart = (report: PartReport | TailReport) => void;
@@ -35,6 +38,7 @@ export function runParallel(
   job: ParallelJob,
   options: RunOptions,
   onLeaves: (leaves: LeafReport) => void = () => {},
+  onDigests: (digests: LeafReport) => void = () => {},
   onPart: OnPart = () => {},
 ): Promise<void> {
   const { length, segmentBytes } = job.payload;
@@ -42,10 +46,36 @@ export function runParallel(
     'wanted' in job && job.wanted !== undefined ? job.wanted.length * segmentBytes : length;
   const total = Math.min(length, wanted);
   const threads = threadsFor(total / 2 ** 20, options.threads);
-  return runThreads<Job, SealJobReport>(here, job, threads, total, options, (report) => {
-    if ('indices' in report) onLeaves(report);
+  const beside = job.kind === 'seal' && job.digests ? digestedBytes(job.digests) : 0;
+  const onReport = (report: SealJobReport | DigestReport) => {
+    if ('digests' in report) onDigests(report.digests);
+    else if ('indices' in report) onLeaves(report);
     else onPart(report);
-  });
+  };
+  return runThreads<Job, SealJobReport | DigestReport>(
+    here,
+    job,
+    threads,
+    total + beside,
+    options,
+    onReport,
+  );
+}
+
+/** SHA-256 of ranges of a stream, joined in their order. */
+export async function runDigests(
+  pieces: Pieces,
+  ranges: DigestRanges,
+  options: RunOptions,
+): Promise<Uint8Array> {
+  const total = digestedBytes(ranges);
+  const threads = Math.min(threadsFor(total / 2 ** 20, options.threads), ranges.at.length);
+  const found = new LeafCollector(digestBytes, ranges.at.length);
+  const job = { kind: 'digest', pieces, ranges } as const;
+  await runThreads<Job, DigestReport>(here, job, threads, total, options, ({ digests }) =>
+    found.add(digests),
+  );
+  return found.hashes(ranges.at.length);
 }
 
 /** Runs a job on a pipe, and resolves to what the pipe held. */
@@ -74,6 +104,7 @@ const jobs: {
   rekey: rekeySegments,
   'seal-pipe': sealPipe,
   'open-pipe': openPipe,
+  digest: digestRanges,
 };
 
 if (!isMainThread) {

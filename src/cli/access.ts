@@ -2,7 +2,7 @@
 import { existsSync, lstatSync, readdirSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { isRemote } from '../engine/remote/location.ts';
-import { StrongroomError } from '../errors.ts';
+import { asStrongroomError, StrongroomError } from '../errors.ts';
 import type { Card, Freshness, Identity, Trust } from '../index.ts';
 import { anchorOf } from './anchor.ts';
 import { warn } from './messages.ts';
@@ -89,16 +89,40 @@ export async function readCards(paths: readonly string[]): Promise<Card[]> {
 
 const maxRecipientsFileBytes = 2 ** 20;
 
-/** Card paths from a file, one per line and relative to it; `#` begins a comment. */
-export async function pathsIn(file: string): Promise<string[]> {
-  const { readSmallFile } = await import('../index.ts');
+export interface RecipientOptions {
+  readonly recipient?: readonly string[];
+  readonly recipientsFile?: string;
+}
+
+/** The cards that options name, those in the recipients file last. */
+export async function recipientsOf(options: RecipientOptions): Promise<Card[]> {
+  const { recipient = [], recipientsFile } = options;
+  const named = await readCards(recipient);
+  return recipientsFile === undefined ? named : [...named, ...(await cardsIn(recipientsFile))];
+}
+
+/** Cards from a file of their paths, one per line and relative to it; `#` begins a comment. */
+async function cardsIn(file: string): Promise<Card[]> {
+  const { readCard, readSmallFile } = await import('../index.ts');
   const lines = Buffer.from(await readSmallFile(file, maxRecipientsFileBytes))
     .toString('utf8')
     .split(/\r?\n/);
-  return lines
-    .map((line) => line.trim())
-    .filter((line) => line !== '' && !line.startsWith('#'))
-    .map((line) => resolve(dirname(file), line));
+  const cards: Card[] = [];
+  for (const [i, line] of lines.entries()) {
+    const path = line.trim();
+    if (path === '' || path.startsWith('#')) continue;
+    try {
+      cards.push(await readCard(resolve(dirname(file), path)));
+    } catch (error) {
+      // It may be the wrong file, with a secret in it: no line of it is repeated
+      const { code } = asStrongroomError(error);
+      throw new StrongroomError(code, `${file}: line ${i + 1} does not lead to a card`, {
+        file,
+        hint: 'it holds the path of a card on each line, relative to itself',
+      });
+    }
+  }
+  return cards;
 }
 
 /** Refuses early what the operation would refuse after the passphrase was asked. */

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import type { Command } from 'commander';
 import { StrongroomError } from '../errors.ts';
-import { assertThere, withAccess } from './access.ts';
-import { type AccessOptions, accessOptions } from './options.ts';
+import { assertThere } from './access.ts';
+import { type HolderOptions, holderOptions, withHolder } from './quorum/access.ts';
 
 export function addCat(program: Command): void {
   const command = program
@@ -18,14 +18,14 @@ export function addCat(program: Command): void {
   strongroom cat weights.srm a.onnx -i me.key --trust policy.json > a.onnx
 `,
     );
-  accessOptions(command).action(run);
+  holderOptions(command).action(run);
 }
 
-async function run(archive: string, file: string, options: AccessOptions): Promise<void> {
+async function run(archive: string, file: string, options: HolderOptions): Promise<void> {
   assertThere(archive);
   const { cat } = await import('../index.ts');
   const guard = process.stdout.isTTY ? textGuard(file) : () => {};
-  await withAccess(options, false, (access) =>
+  await withHolder(archive, options, (access) =>
     cat(archive, file, access, async (chunk) => {
       guard(chunk);
       if (!process.stdout.write(chunk)) await once(process.stdout, 'drain');
@@ -33,22 +33,24 @@ async function run(archive: string, file: string, options: AccessOptions): Promi
   );
 }
 
-/** Refuses what could move the cursor or worse: C0 and C1 controls in UTF-8, and DEL. */
-function textGuard(file: string): (chunk: Uint8Array) => void {
-  const allowed = new Set([0x09, 0x0a, 0x0d]);
-  let before = 0;
+/**
+ * Refuses what could move the cursor or worse: controls but tabs and line ends, and what is not
+ * UTF-8, in which a byte from 80 to 9f would be a control to some terminals.
+ */
+export function textGuard(file: string): (chunk: Uint8Array) => void {
+  const decoder = new TextDecoder('utf-8', { fatal: true });
+  const refuse = () =>
+    new StrongroomError(
+      'OUTPUT_IS_TERMINAL',
+      `${file}: it looks binary, and standard output is a terminal`,
+    );
   return (chunk) => {
-    for (const byte of chunk) {
-      const isControl =
-        (byte < 0x20 && !allowed.has(byte)) ||
-        byte === 0x7f ||
-        (before === 0xc2 && byte >= 0x80 && byte < 0xa0);
-      before = byte;
-      if (!isControl) continue;
-      throw new StrongroomError(
-        'OUTPUT_IS_TERMINAL',
-        `${file}: it looks binary, and standard output is a terminal`,
-      );
+    let text: string;
+    try {
+      text = decoder.decode(chunk, { stream: true });
+    } catch {
+      throw refuse();
     }
+    if (/(?![\t\n\r])\p{Control}/u.test(text)) throw refuse();
   };
 }

@@ -1,7 +1,8 @@
 /** What the commands that change access share. */
 import type { Command } from 'commander';
-import type { Freshness, Identity, KeyHolder, Trust } from '../index.ts';
+import type { Freshness, Identity, KeyHolder, Ledger, Trust } from '../index.ts';
 import { assertFree, assertThere, freshnessOf, trustOf, unlockIdentity } from './access.ts';
+import { type CustodyOptions, custodyOptions, withLedger } from './custody/options.ts';
 import { warn } from './messages.ts';
 import { type AccessOptions, accessOptions, jsonOption } from './options.ts';
 import {
@@ -11,7 +12,7 @@ import {
   withApprovals,
 } from './quorum/access.ts';
 
-export interface ChangeOptions extends AccessOptions, ApprovalOptions {
+export interface ChangeOptions extends AccessOptions, ApprovalOptions, CustodyOptions {
   readonly reason?: string;
   readonly output?: string;
   readonly json?: boolean;
@@ -23,7 +24,7 @@ export const changeOptions = (command: Command): Command =>
   jsonOption(
     approvalOptions(
       accessOptions(
-        command
+        custodyOptions(command)
           .option('--reason <TEXT>', 'recorded in the key ring')
           .option('-o, --output <FILE>', 'write a detached key ring, and leave the archive alone'),
       ),
@@ -37,6 +38,8 @@ interface Change extends Freshness {
   readonly reason: string | undefined;
   readonly keyring: string | undefined;
   readonly onWarning: (message: string) => void;
+  readonly custody: string | boolean | undefined;
+  readonly ledger: Ledger | undefined;
 }
 
 /** Whoever signs, and who has the key: the same, or a quorum that approved. */
@@ -50,11 +53,14 @@ export async function withChange<T>(
   const trust = await trustOf(options);
   const freshness = await freshnessOf(options);
   const identity = await unlockIdentity(options.identity, options);
-  const { reason, keyring } = options;
-  const change = { identity, trust, reason, keyring, ...freshness, onWarning: warn };
+  const { reason, keyring, custody } = options;
   try {
-    if (!byApprovals(options)) return await use(change);
-    return await withApprovals(archive, options, trust, (holder) => use({ ...change, holder }));
+    return await withLedger(options, (ledger) => {
+      const recording = { custody, ledger, onWarning: warn };
+      const change = { identity, trust, reason, keyring, ...freshness, ...recording };
+      if (!byApprovals(options)) return use(change);
+      return withApprovals(archive, options, trust, (holder) => use({ ...change, holder }));
+    });
   } finally {
     identity.wipe();
   }

@@ -1,4 +1,4 @@
-/** Numbers for people. */
+/** Numbers, and whose keys, for people. */
 
 const decimal = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'];
 
@@ -27,3 +27,7 @@ export function duration(seconds: number): string {
   const [first, ...rest] = parts[0] === 0 ? parts.slice(1) : parts;
   return [String(first), ...rest.map((part) => String(part).padStart(2, '0'))].join(':');
 }
+
+/** A card's owner, the fingerprint first: no name, whatever it says, can stand in its place. */
+export const who = ({ name, fingerprint }: { name: string; fingerprint: string }): string =>
+  `${fingerprint}, ${name}`;

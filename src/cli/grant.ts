@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import { StrongroomError } from '../errors.ts';
-import { pathsIn, readCards } from './access.ts';
+import { recipientsOf } from './access.ts';
 import { type ChangeOptions, changeOptions, withChange } from './changes.ts';
+import { tellRecorded } from './custody/options.ts';
 import { plural } from './format.ts';
 import { report, tell } from './messages.ts';
 import { collect } from './options.ts';
@@ -35,11 +36,9 @@ export function addGrant(program: Command): void {
 }
 
 async function run(archive: string, options: Options): Promise<void> {
-  const { recipient = [], recipientsFile, output } = options;
-  const more = recipientsFile === undefined ? [] : await pathsIn(recipientsFile);
-  const paths = [...recipient, ...more];
-  if (paths.length === 0) throw new StrongroomError('NO_RECIPIENTS', 'nobody is named');
-  const add = await readCards(paths);
+  const { output } = options;
+  const add = await recipientsOf(options);
+  if (add.length === 0) throw new StrongroomError('NO_RECIPIENTS', 'nobody is named');
   const { grant } = await import('../index.ts');
   const done = await withChange(archive, options, (change) =>
     grant(archive, { ...change, add, output }),
@@ -50,5 +49,6 @@ async function run(archive: string, options: Options): Promise<void> {
     `wrote epoch ${done.epoch} into ${done.output}: ${plural(done.recipients, 'recipient')}`,
     options,
   );
+  tellRecorded(done.custody, options);
   if (options.json) report(options, done, []);
 }

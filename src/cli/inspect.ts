@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import { readCards } from './access.ts';
-import { binaryBytes, bytes, plural } from './format.ts';
-import { lineage } from './lineage.ts';
-import { encode, report, table } from './messages.ts';
+import { binaryBytes, bytes, plural, who } from './format.ts';
+import { claimRows, lineage } from './lineage.ts';
+import { report, table, warn } from './messages.ts';
 import { collect, jsonOption, keyringOption } from './options.ts';
 
 interface Options {
@@ -15,7 +15,9 @@ export function addInspect(program: Command): void {
   const command = program
     .command('inspect')
     .summary('show what an archive says of itself')
-    .description('Shows the public parts of ARCHIVE. Nothing of it is verified: see "verify".')
+    .description(
+      'Shows what ARCHIVE says of itself. Nothing of it is verified but the signatures of given cards: see "verify".',
+    )
     .argument('<ARCHIVE>', 'what to look at')
     .addHelpText(
       'before',
@@ -25,24 +27,33 @@ export function addInspect(program: Command): void {
   strongroom inspect weights.srm --json | jq .keyring.recipients
 `,
     )
-    .option('--card <CARD>', 'show this card by its name; repeatable', collect);
+    .option('--card <CARD>', 'verify its signature, and show it by its name; repeatable', collect);
   jsonOption(keyringOption(command)).action(run);
 }
 
 async function run(archive: string, options: Options): Promise<void> {
   const { inspect } = await import('../index.ts');
-  const names = await namesOf(options.card ?? []);
-  const found = await inspect(archive, { keyring: options.keyring });
+  const cards = await readCards(options.card ?? []);
+  const found = await inspect(archive, { keyring: options.keyring, cards });
   const { author, keyring, sizes } = found;
-  const named = (ids: readonly string[]) => names.get(ids.join()) ?? short(ids[0]);
+  const names = new Map(cards.map((card) => [card.kem.id, who(card)]));
+  const signed = (keys: readonly string[], signature: typeof author.signature) =>
+    signature.state === 'verified'
+      ? `${who(signature)}: its signature verifies`
+      : `${short(keys[0])}, ${wordsFor[signature.state]}`;
   const recipients = keyring.recipients.map(({ key }) =>
-    key === undefined ? 'hidden' : named([key]),
+    key === undefined ? 'hidden' : (names.get(key) ?? short(key)),
   );
+  // A ring can name any key as that of a recipient
+  const claimed = keyring.signature.state === 'verified' ? '' : ', not verified';
+  for (const { signature } of [author, keyring]) {
+    if (signature.state === 'wrong') warn(`the signature of ${who(signature)} does not verify`);
+  }
   const lines = table([
     ['archive', found.archive],
     ['suite', found.suite],
     ['author', `${author.name}, by its own word`],
-    ['signed by', named(author.keys)],
+    ['signed by', signed(author.keys, author.signature)],
     ['sealed at', found.sealedAt],
     ['content', found.contentRoot],
     [
@@ -50,9 +61,9 @@ async function run(archive: string, options: Options): Promise<void> {
       `${bytes(sizes.payload)}, ${plural(found.segments, 'segment')} of ${binaryBytes(sizes.segment)}`,
     ],
     ['key ring', `epoch ${keyring.epoch} of ${keyring.createdAt}`],
-    ['granted by', named(keyring.grantedBy)],
+    ['granted by', signed(keyring.grantedBy, keyring.signature)],
     ['reason', keyring.reason],
-    ...recipients.map((who, i) => [i === 0 ? 'recipients' : '', who] as const),
+    ...recipients.map((each, i) => [i === 0 ? 'recipients' : '', `${each}${claimed}`] as const),
     ...(keyring.quorums ?? []).flatMap(({ split, groups }) =>
       groups.map(
         ({ name, threshold, custodians }, i) =>
@@ -63,22 +74,16 @@ async function run(archive: string, options: Options): Promise<void> {
           ] as const,
       ),
     ),
-    ['claims', found.claims && encode(found.claims)],
+    ...(await claimRows(found.claims)),
     ...lineage(found.rekeyed),
     ['file', `${bytes(sizes.archive)}, of it ${binaryBytes(2 * sizes.keyringSlot)} for key rings`],
   ]);
   report(options, found, lines);
 }
 
-/** Names of cards by the id of the KEM key, and by the ids of the signing keys. */
-async function namesOf(paths: readonly string[]): Promise<Map<string, string>> {
-  const names = new Map<string, string>();
-  for (const { name, kem, signing, fingerprint } of await readCards(paths)) {
-    const shown = `${name}, ${fingerprint}`;
-    names.set(kem.id, shown);
-    if (signing.length > 0) names.set(signing.map(({ id }) => id).join(), shown);
-  }
-  return names;
-}
+const wordsFor = {
+  unchecked: 'not verified: give its card with --card',
+  wrong: 'but its signature does not verify',
+} as const;
 
 const short = (id = ''): string => `key ${id.slice(0, 16)}…`;

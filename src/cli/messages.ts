@@ -5,8 +5,8 @@
  * Whatever comes from archives, cards and paths is escaped before a terminal sees it.
  */
 import { styleText } from 'node:util';
-import { printable } from '../archive/paths.ts';
 import type { StrongroomError } from '../errors.ts';
+import { printable } from '../text.ts';
 
 // Looked up here and not among parsed options, since it counts for usage errors as well
 const optionsEnd = process.argv.indexOf('--', 2);

@@ -1,13 +1,14 @@
 import type { Command } from 'commander';
 import { StrongroomError } from '../errors.ts';
 import { assertFree, assertNoTerminal, assertOneOutput, assertThere } from './access.ts';
-import { bytes, plural } from './format.ts';
+import { type RecordOptions, recordOptions, tellRecorded, withRecord } from './custody/options.ts';
+import { bytes, plural, who } from './format.ts';
 import { report, tell } from './messages.ts';
 import { collect, jsonOption, runOptions } from './options.ts';
 import { operate } from './progress.ts';
 import { type HolderOptions, holderOptions, withHolder } from './quorum/access.ts';
 
-interface Options extends HolderOptions {
+interface Options extends HolderOptions, RecordOptions {
   readonly output?: string;
   readonly stdout?: boolean;
   readonly only?: readonly string[];
@@ -32,13 +33,15 @@ export function addOpen(program: Command): void {
   curl -s URL | strongroom open - -o weights -i me.key --signer lab.key.card
   strongroom open w.srm -o w --request eval.req --request-key eval.req.key \\
     --approvals ada.approval cleo.approval dan.approval --trust policy.json
+  strongroom open weights.srm -o weights -i me.key --trust p.json --record
   strongroom open weights.srm --stdout -i me.key --signer lab.key.card | tar t
 `,
     )
     .option('-o, --output <DIR>', 'the directory to be')
     .option('--stdout', 'a tar on standard output instead')
     .option('--only <GLOB>', 'only what matches; repeatable', collect);
-  jsonOption(runOptions(holderOptions(command))).action(run);
+  const withOptions = recordOptions(holderOptions(command), '--record [IDENTITY]');
+  jsonOption(runOptions(withOptions)).action(run);
 }
 
 async function run(archive: string, options: Options): Promise<void> {
@@ -52,14 +55,16 @@ async function run(archive: string, options: Options): Promise<void> {
   assertThere(archive);
   const { open } = await import('../index.ts');
   const opened = await withHolder(archive, options, (access) =>
-    operate('opening', options, (run) =>
-      open(archive, { ...run, ...access, output, only: options.only }),
+    withRecord(options, access.identity, (record) =>
+      operate('opening', options, (run) =>
+        open(archive, { ...run, ...access, output, only: options.only, record }),
+      ),
     ),
   );
-  const { name, fingerprint } = opened.author;
   const where = output === '-' ? '' : ` into ${output}`;
   tell(`opened ${plural(opened.files, 'file')}, ${bytes(opened.bytes)}${where}`, options);
-  tell(`sealed by ${name} (${fingerprint}) at ${opened.sealedAt}`, options);
+  tell(`sealed by ${who(opened.author)}, at ${opened.sealedAt}`, options);
+  tellRecorded(opened.custody, options);
   if (options.json) report(options, opened, []);
 }
 

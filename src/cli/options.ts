@@ -1,6 +1,7 @@
 /** Options that commands share, and how their values are read. */
 import type { Command } from 'commander';
 import { StrongroomError } from '../errors.ts';
+import { timeOf } from '../time.ts';
 import type { PassphraseOptions } from './passphrase.ts';
 
 /** For options that may be given more than once. */
@@ -43,6 +44,20 @@ export function segmentSize(value: string): number {
 const hour = 3_600_000;
 const spans: Readonly<Record<string, number>> = { h: hour, d: 24 * hour, w: 7 * 24 * hour };
 
+const decimalUnits: Readonly<Record<string, number>> = {
+  MB: 1e6,
+  GB: 1e9,
+  MiB: 2 ** 20,
+  GiB: 2 ** 30,
+};
+
+/** Bytes, as `1GB` or `256MiB`; which sizes are allowed, the operation decides. */
+export function shardSize(value: string): number {
+  const [, digits, unit = ''] = /^(\d{1,6})(MB|GB|MiB|GiB)$/.exec(value) ?? [];
+  if (digits !== undefined) return Number(digits) * (decimalUnits[unit] as number);
+  throw usage(`--shard-size: ${value} is not a size`, 'give it like 1GB, 500MB or 256MiB');
+}
+
 /** A parser for times, as documents write them: from a date, a time, or a span from now. */
 export const moment =
   (option: string) =>
@@ -61,7 +76,7 @@ export const moment =
         'give it like 2027-01-01, 24h, 90d, 26w or 2y',
       );
     }
-    return `${time.toISOString().slice(0, 19)}Z`;
+    return timeOf(time);
   };
 
 export const expiry = moment('--expires');
@@ -74,14 +89,18 @@ function isCalendarDay(time: Date, value: string): boolean {
 export const anchorOption = (command: Command): Command =>
   command.option('--anchor <ANCHOR>', 'what holds its key: pkcs11:URI or exec:PROGRAM');
 
-export const passphraseOptions = (command: Command): Command =>
-  anchorOption(command)
+/** Where a passphrase comes from, for keys that no anchor holds. */
+export const passphraseSource = (command: Command): Command =>
+  command
     .option('--passphrase-file <FILE>', 'read the passphrase from a file')
     .option(
       '--passphrase-fd <N>',
       'read the passphrase from a file descriptor',
       integer('--passphrase-fd', 0, 65535),
     );
+
+export const passphraseOptions = (command: Command): Command =>
+  passphraseSource(anchorOption(command));
 
 export const runOptions = (command: Command): Command =>
   command

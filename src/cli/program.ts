@@ -1,14 +1,18 @@
 /** The command and its commands: help that leads with examples, usage errors like all others. */
 import { Command, type CommanderError } from 'commander';
 import { StrongroomError } from '../errors.ts';
+import { addBom } from './bom.ts';
 import { addCard } from './card/card.ts';
 import { addCat } from './cat.ts';
 import { addCeremony } from './ceremony/ceremony.ts';
+import { addCustody } from './custody/custody.ts';
 import { addGrant } from './grant.ts';
 import { addInspect } from './inspect.ts';
 import { addKeygen } from './keygen.ts';
 import { addKeys } from './keys/keys.ts';
+import { addLedger } from './ledger/ledger.ts';
 import { addLs } from './ls.ts';
+import { addOms } from './oms/oms.ts';
 import { addOpen } from './open.ts';
 import { addQuorum } from './quorum/quorum.ts';
 import { addRecipients } from './recipients.ts';
@@ -56,6 +60,10 @@ else to standard error. STRONGROOM_DEBUG=1 shows where an error came from.`,
     addRevoke,
     addRekey,
     addQuorum,
+    addOms,
+    addBom,
+    addCustody,
+    addLedger,
   ]) {
     add(program);
   }

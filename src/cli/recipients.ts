@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Who } from '../index.ts';
 import { assertThere, freshnessOf, readCards, trustOf, unlockIdentity } from './access.ts';
-import { plural } from './format.ts';
+import { plural, who } from './format.ts';
 import { report, table, warn } from './messages.ts';
 import {
   type AccessOptions,
@@ -65,7 +65,7 @@ async function run(archive: string, options: Options): Promise<void> {
       ['archive', found.archive],
       ['key ring', `epoch ${found.epoch} of ${found.createdAt}, by ${granter}`],
       ['reason', found.reason],
-      ...all.map((who, i) => [i === 0 ? 'recipients' : '', who] as const),
+      ...all.map((each, i) => [i === 0 ? 'recipients' : '', each] as const),
     ]);
     report(options, found, lines);
   } finally {
@@ -74,4 +74,6 @@ async function run(archive: string, options: Options): Promise<void> {
 }
 
 const nameOf = ({ key, name, fingerprint }: Who): string =>
-  name === undefined ? `key ${key.slice(0, 16)}…` : `${name}, ${fingerprint}`;
+  name === undefined || fingerprint === undefined
+    ? `key ${key.slice(0, 16)}…`
+    : who({ name, fingerprint });

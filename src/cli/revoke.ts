@@ -4,6 +4,7 @@ import { StrongroomError } from '../errors.ts';
 import type { Card } from '../index.ts';
 import { readCards } from './access.ts';
 import { type ChangeOptions, changeOptions, withChange } from './changes.ts';
+import { tellRecorded } from './custody/options.ts';
 import { plural } from './format.ts';
 import { report, tell, warn } from './messages.ts';
 import { collect } from './options.ts';
@@ -58,6 +59,13 @@ async function run(archive: string, options: Options): Promise<void> {
     `wrote epoch ${done.epoch} into ${done.output}: ${plural(done.recipients, 'recipient')}`,
     options,
   );
+  tellRecorded(done.custody, options);
+  if (done.stillHoldShares.length > 0) {
+    warn(
+      `still in a quorum, with a share each: ${done.stillHoldShares.join(', ')}`,
+      'replace the holders with "strongroom quorum reshare"',
+    );
+  }
   warn(
     'whoever had access may have kept the key, or the files, or an older copy of the key ring',
     'seal the content under a new key, for who stays: "strongroom rekey"',

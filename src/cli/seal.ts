@@ -6,24 +6,42 @@ import {
   assertNoTerminal,
   assertOneOutput,
   assertThere,
-  pathsIn,
-  readCards,
+  recipientsOf,
   trustOf,
   unlockIdentity,
 } from './access.ts';
+import {
+  type CustodyOptions,
+  newCustodyOptions,
+  tellRecorded,
+  withLedger,
+} from './custody/options.ts';
 import { bytes, plural } from './format.ts';
 import { report, tell } from './messages.ts';
-import { collect, jsonOption, passphraseOptions, runOptions, segmentSize } from './options.ts';
+import { readOmsPublicKey } from './oms/keys.ts';
+import {
+  collect,
+  jsonOption,
+  passphraseOptions,
+  runOptions,
+  segmentSize,
+  shardSize,
+} from './options.ts';
 import type { PassphraseOptions } from './passphrase.ts';
 import { operate } from './progress.ts';
 
-interface Options extends PassphraseOptions {
+interface Options extends PassphraseOptions, CustodyOptions {
   readonly output: string;
   readonly recipient?: readonly string[];
   readonly recipientsFile?: string;
   readonly quorum?: readonly string[];
   readonly sign: string;
   readonly claims?: string;
+  readonly parent?: readonly string[];
+  readonly oms?: boolean;
+  readonly name?: string;
+  readonly shardSize?: number;
+  readonly verifyOms?: string;
   readonly trust?: string;
   readonly followSymlinks?: boolean;
   readonly hideRecipients?: boolean;
@@ -49,6 +67,7 @@ export function addSeal(program: Command): void {
   strongroom seal weights -o weights.srm -r a.card -r b.card --sign lab.key
   tar c weights | strongroom seal - -o weights.srm -r a.card --sign lab.key
   strongroom seal weights -o s3://models/weights.srm -r a.card --sign lab.key
+  strongroom seal weights -o w.srm -r a.card --sign lab.key --oms --parent ROOT
   strongroom seal weights -o - -r a.card --sign lab.key | ssh host 'cat > w.srm'
 `,
     )
@@ -58,22 +77,28 @@ export function addSeal(program: Command): void {
     .option('--recipients-file <FILE>', 'a card path on each line, relative to FILE')
     .option('--quorum <SPEC>', 'who can open it together; repeatable', collect)
     .option('--claims <FILE>', 'statements to sign along, a JSON object')
+    .option(
+      '--parent <ROOT>',
+      'what it was derived from: a content root, or oms:ROOT; repeatable',
+      collect,
+    )
+    .option('--oms', 'seal the SHA-256 of every file along, as OpenSSF Model Signing')
+    .option('--name <NAME>', 'with --oms, what the model is called; by default as PATH')
+    .option('--shard-size <SIZE>', 'with --oms, hash parts of files, such as 1GB', shardSize)
+    .option('--verify-oms <PEM>', 'hold PATH to what its model.sig says, signed by this key')
     .option('--trust <POLICY>', 'hold all keys to be active in its registry')
     .option('--follow-symlinks', 'seal what symbolic links point to')
     .option('--hide-recipients', 'leave out whose keys open it')
     .option('--overwrite', 'replace an object in a store that has the name')
     .option('--segment-size <SIZE>', '4KiB to 16MiB, by default 1MiB', segmentSize);
-  jsonOption(runOptions(passphraseOptions(command))).action(run);
+  jsonOption(runOptions(passphraseOptions(newCustodyOptions(command)))).action(run);
 }
 
 async function run(source: string, options: Options): Promise<void> {
-  const { output, recipientsFile } = options;
-  const paths = [
-    ...(options.recipient ?? []),
-    ...(recipientsFile === undefined ? [] : await pathsIn(recipientsFile)),
-  ];
+  const { output } = options;
   const specs = options.quorum ?? [];
-  if (paths.length + specs.length === 0) {
+  const recipients = await recipientsOf(options);
+  if (recipients.length + specs.length === 0) {
     throw new StrongroomError('NO_RECIPIENTS', 'nobody could open it');
   }
   if (output === '-') {
@@ -81,29 +106,41 @@ async function run(source: string, options: Options): Promise<void> {
     assertOneOutput(options);
   }
   assertThere(source);
-  const recipients = await readCards(paths);
   const claims = options.claims === undefined ? undefined : await readClaims(options.claims);
   const trust = options.trust === undefined ? undefined : await trustOf({ trust: options.trust });
-  const { readQuorumSpec, seal } = await import('../index.ts');
+  if (!options.oms && (options.name !== undefined || options.shardSize !== undefined)) {
+    throw new StrongroomError('USAGE', '--name and --shard-size go with --oms');
+  }
+  const verifyOms =
+    options.verifyOms === undefined ? undefined : await readOmsPublicKey(options.verifyOms);
+  const { parseParent, readQuorumSpec, seal } = await import('../index.ts');
+  const parents = options.parent?.map(parseParent);
   const quorums = await Promise.all(specs.map((path) => readQuorumSpec(path)));
   if (output !== '-' && output !== source) assertFree(output, 'file');
   const signer = await unlockIdentity(options.sign, options, source === '-');
   try {
-    const sealed = await operate('sealing', options, (run) =>
-      seal(source, {
-        ...run,
-        output,
-        recipients,
-        quorums,
-        signer,
-        claims,
-        trust,
-        followSymlinks: options.followSymlinks,
-        hideRecipients: options.hideRecipients,
-        segmentBytes: options.segmentSize,
-        overwrite: options.overwrite,
-        onNotice: (message) => tell(message, options),
-      }),
+    const sealed = await withLedger(options, (ledger) =>
+      operate('sealing', options, (run) =>
+        seal(source, {
+          ...run,
+          output,
+          recipients,
+          quorums,
+          signer,
+          claims,
+          parents,
+          oms: options.oms ? { name: options.name, shardSize: options.shardSize } : undefined,
+          verifyOms,
+          trust,
+          followSymlinks: options.followSymlinks,
+          hideRecipients: options.hideRecipients,
+          segmentBytes: options.segmentSize,
+          overwrite: options.overwrite,
+          onNotice: (message) => tell(message, options),
+          custody: options.custody,
+          ledger,
+        }),
+      ),
     );
     const what = `${plural(sealed.files, 'file')}, ${bytes(sealed.archiveBytes)}`;
     const who = [
@@ -112,6 +149,8 @@ async function run(source: string, options: Options): Promise<void> {
     ].join(' and ');
     const where = output === '-' ? '' : ` into ${output}`;
     tell(`sealed ${what}${where}, for ${who}`, options);
+    if (sealed.omsRoot !== undefined) tell(`root of model signing ${sealed.omsRoot}`, options);
+    tellRecorded(sealed.custody, options);
     if (options.json) report(options, sealed, []);
   } finally {
     signer.wipe();

@@ -1,9 +1,11 @@
 import type { Command } from 'commander';
 import { shownName } from '../engine/remote/location.ts';
+import type { Proof } from '../index.ts';
 import { assertThere, freshnessOf, trustOf, unlockIdentity } from './access.ts';
-import { bytes, plural } from './format.ts';
-import { lineage } from './lineage.ts';
-import { encode, report, table } from './messages.ts';
+import { bytes, plural, who } from './format.ts';
+import { readLedgerPolicy } from './ledger/shared.ts';
+import { claimRows, lineage } from './lineage.ts';
+import { report, table } from './messages.ts';
 import {
   type AccessOptions,
   freshnessOptions,
@@ -17,6 +19,10 @@ import { operate } from './progress.ts';
 
 interface Options extends Omit<AccessOptions, 'identity'> {
   readonly identity?: string;
+  readonly requirePq?: boolean;
+  readonly requireLedger?: string;
+  readonly custody?: string;
+  readonly ledgerProof?: string;
   readonly threads?: number;
   readonly json?: boolean;
   readonly quiet?: boolean;
@@ -36,9 +42,15 @@ export function addVerify(program: Command): void {
   strongroom verify weights.srm --signer lab.key.card
   strongroom verify weights.srm --trust policy.json --json
   strongroom verify weights.srm --signer lab.key.card -i partner.key
+  strongroom verify weights.srm --trust policy.json --require-pq
+  strongroom verify weights.srm --trust policy.json --require-ledger log.policy
 `,
     )
-    .option('-i, --identity <FILE>', 'check what only a key can see as well');
+    .option('-i, --identity <FILE>', 'check what only a key can see as well')
+    .option('--require-pq', 'refuse what only classical signatures prove')
+    .option('--require-ledger <POLICY>', 'demand a proof that its sealing is in a log')
+    .option('--custody <FILE>', 'a custody file that is not beside the archive')
+    .option('--ledger-proof <FILE>', 'that proof, if it is not beside the custody file');
   jsonOption(
     runOptions(passphraseOptions(freshnessOptions(keyringOption(trustOptions(command))))),
   ).action(run);
@@ -49,16 +61,28 @@ async function run(archive: string, options: Options): Promise<void> {
   assertThere(archive);
   const { verify } = await import('../index.ts');
   const freshness = await freshnessOf(options);
+  const { requireLedger, custody, ledgerProof: proof, requirePq: quantumSafeOnly } = options;
+  const policy =
+    requireLedger === undefined ? undefined : await readLedgerPolicy({ policy: requireLedger });
+  const ledger = policy && { policy, custody, proof };
+  const demands = { quantumSafeOnly, ledger };
   const identity =
     options.identity === undefined ? undefined : await unlockIdentity(options.identity, options);
   try {
     const found = await operate('verifying', options, (run) =>
-      verify(archive, { ...run, ...freshness, trust, identity, keyring: options.keyring }),
+      verify(archive, {
+        ...run,
+        ...freshness,
+        ...demands,
+        trust,
+        identity,
+        keyring: options.keyring,
+      }),
     );
     const { author, keyring, claims, rekeyed } = found;
     const lines = table([
       ['verified', shownName(archive)],
-      ['author', `${author.name} (${author.fingerprint})`],
+      ['author', who(author)],
       ['sealed at', found.sealedAt],
       ['suite', found.suite],
       ['content', found.contentRoot],
@@ -67,14 +91,23 @@ async function run(archive: string, options: Options): Promise<void> {
         'key ring',
         `epoch ${keyring.epoch}, ${plural(keyring.recipients, 'recipient')}, ` +
           (keyring.quorums > 0 ? `${plural(keyring.quorums, 'quorum')}, ` : '') +
-          `granted by ${keyring.grantedBy.name}`,
+          `granted by ${who(keyring.grantedBy)}`,
       ],
-      ['claims', claims && encode(claims)],
+      ...(await claimRows(claims)),
       ...lineage(rekeyed),
       ['own key', keyring.unlocked ? 'fits' : undefined],
+      ...found.proofs.map(provedRow),
     ]);
     report(options, found, options.quiet ? [] : lines);
   } finally {
     identity?.wipe();
   }
 }
+
+/** A claim with what proves it, and whether that lasts. */
+const provedRow = ({ claim, by, algorithms, quantumSafe }: Proof, i: number) =>
+  [
+    i === 0 ? 'proved' : '',
+    `${claim}: ${algorithms.join(' and ')} of ${by}, ` +
+      (quantumSafe ? 'quantum-safe' : 'classical only'),
+  ] as const;

@@ -43,11 +43,21 @@ export const ed25519PublicKey = (seed: Uint8Array): Uint8Array =>
 export const ed25519Sign = (seed: Uint8Array, message: Uint8Array): Uint8Array =>
   new Uint8Array(sign(null, message, privateKeyOf(ed25519Pkcs8, seed)));
 
+/**
+ * RFC 8032 section 5.1.7 without the cofactor: S below L, and R, as it is spelled, equal to the
+ * encoding of [S]B − [k]A. That is what OpenSSL computes, but it takes public keys in other
+ * spellings and of small order, under which one signature fits many messages: those are refused.
+ * So is R of small order, which its version 3.0 takes and later ones do not.
+ * @noble/curves would verify with the cofactor by default, and is not asked.
+ */
 export const ed25519Verify = (
   publicKey: Uint8Array,
   message: Uint8Array,
   signature: Uint8Array,
-): boolean => verify(null, message, publicKeyOf(ed25519Spki, publicKey), signature);
+): boolean =>
+  isEd25519KeySound(publicKey) &&
+  isEd25519KeySound(signature.subarray(0, 32)) &&
+  verify(null, message, publicKeyOf(ed25519Spki, publicKey), signature);
 
 /** Whether the key decodes, in its one spelling, to a point that is not of small order. */
 export function isEd25519KeySound(publicKey: Uint8Array): boolean {

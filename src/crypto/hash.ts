@@ -17,6 +17,9 @@ export interface TreeHash {
 
 type Digest = (data: Uint8Array) => Uint8Array;
 
+/** SHA-256, 32 bytes: what transparency logs hash with. */
+export const sha256: Digest = (data) => new Uint8Array(hash('sha256', data, 'buffer'));
+
 /** SHA-384, 48 bytes. */
 export const sha384: Digest = (data) => new Uint8Array(hash('sha384', data, 'buffer'));
 

@@ -11,7 +11,7 @@
 import { fromHex } from '../bytes.ts';
 
 export type LatticeKemName = 'ML-KEM-768' | 'ML-KEM-1024';
-export type LatticeSignatureName = 'ML-DSA-65' | 'ML-DSA-87';
+export type LatticeSignatureName = 'ML-DSA-44' | 'ML-DSA-65' | 'ML-DSA-87';
 
 interface LatticeKeys {
   readonly publicKeyBytes: number;
@@ -61,6 +61,17 @@ export const latticeKems: Readonly<Record<LatticeKemName, LatticeKemRow>> = {
 };
 
 export const latticeSignatures: Readonly<Record<LatticeSignatureName, LatticeSignatureRow>> = {
+  'ML-DSA-44': {
+    name: 'ML-DSA-44',
+    publicKeyBytes: 1312,
+    signatureBytes: 2420,
+    seedBytes: 32,
+    spkiPrefix: fromHex('30820532300b06096086480165030403110382052100'),
+    pkcs8Prefix: fromHex('3034020100300b060960864801650304031104228020'),
+    knownAnswers: {
+      publicKey: '72cc9acf493d0596dc883ebf21881e786c86c354fc614a6aac501c06f54885ca',
+    },
+  },
   'ML-DSA-65': {
     name: 'ML-DSA-65',
     publicKeyBytes: 1952,

@@ -24,8 +24,8 @@ function kemOf(name: LatticeKemName) {
 }
 
 function signatureOf(name: LatticeSignatureName) {
-  const { ml_dsa65, ml_dsa87 } = require('@noble/post-quantum/ml-dsa.js') as typeof MlDsa;
-  return { 'ML-DSA-65': ml_dsa65, 'ML-DSA-87': ml_dsa87 }[name];
+  const { ml_dsa44, ml_dsa65, ml_dsa87 } = require('@noble/post-quantum/ml-dsa.js') as typeof MlDsa;
+  return { 'ML-DSA-44': ml_dsa44, 'ML-DSA-65': ml_dsa65, 'ML-DSA-87': ml_dsa87 }[name];
 }
 
 interface Expanded {

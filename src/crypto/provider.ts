@@ -98,6 +98,7 @@ export const mlKem: Readonly<Record<LatticeKemName, () => LatticeKem>> = {
 
 /** The implementation of ML-DSA to use; call it when it is needed, not while loading. */
 export const mlDsa: Readonly<Record<LatticeSignatureName, () => LatticeSignature>> = {
+  'ML-DSA-44': chooseSignature('ML-DSA-44'),
   'ML-DSA-65': chooseSignature('ML-DSA-65'),
   'ML-DSA-87': chooseSignature('ML-DSA-87'),
 };

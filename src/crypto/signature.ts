@@ -79,6 +79,8 @@ const lattice = (name: LatticeSignatureName): SignatureAlgorithm =>
     isSound: () => true,
   });
 
+/** For transparency logs alone; no suite has it. */
+export const mlDsa44 = lattice('ML-DSA-44');
 export const mlDsa65 = lattice('ML-DSA-65');
 export const mlDsa87 = lattice('ML-DSA-87');
 

@@ -3,7 +3,7 @@
  * how much is done, and whether to stop. Bulk bytes are not shared.
  */
 
-const slots = { next: 0, writeTurn: 1, done: 2, stop: 3 } as const;
+const slots = { next: 0, writeTurn: 1, done: 2, stop: 3, nextBeside: 4 } as const;
 
 /** Locks for writing, one for each of so many groups of files. */
 const locks = 8;
@@ -34,6 +34,25 @@ export class Control {
     if (this.stopped) return undefined;
     const index = Number(Atomics.add(this.#cells, slots.next, BigInt(count)));
     return index < end ? index : undefined;
+  }
+
+  /** How many indices were claimed, beyond the end included. */
+  get claimed(): number {
+    return Number(Atomics.load(this.#cells, slots.next));
+  }
+
+  /**
+   * The next unclaimed index of a second list of work, if it is below `end` and `isDue`;
+   * `undefined` when it is not, or when the job stops.
+   */
+  claimBeside(end: number, isDue: (index: number) => boolean): number | undefined {
+    for (;;) {
+      const next = Atomics.load(this.#cells, slots.nextBeside);
+      const index = Number(next);
+      if (this.stopped || index >= end || !isDue(index)) return undefined;
+      const found = Atomics.compareExchange(this.#cells, slots.nextBeside, next, next + 1n);
+      if (found === next) return index;
+    }
   }
 
   /** Waits until it is `index`'s turn to write; false when the job stops first. */

@@ -30,8 +30,11 @@ export function levelSizes(leaves: number): number[] {
 export const tilesBytes = (leaves: number, hash: TreeHash): number =>
   levelSizes(leaves).reduce((sum, size) => sum + size, 0) * hash.bytes;
 
+/** What a tree needs of its hash. */
+type NodeHash = Pick<TreeHash, 'bytes' | 'digest'>;
+
 /** Root of a complete subtree: `hashes` holds a power of two of them. */
-function subtreeRoot(hash: TreeHash, hashes: Uint8Array): Uint8Array {
+export function subtreeRoot(hash: NodeHash, hashes: Uint8Array): Uint8Array {
   const { bytes } = hash;
   const pair = new Uint8Array(1 + 2 * bytes);
   pair[0] = 0x01;
@@ -48,7 +51,7 @@ function subtreeRoot(hash: TreeHash, hashes: Uint8Array): Uint8Array {
 }
 
 /** The root, from the last incomplete group of every level, leaves first. */
-function rootOfEdges(hash: TreeHash, edges: readonly Uint8Array[]): Uint8Array {
+export function rootOfEdges(hash: NodeHash, edges: readonly Uint8Array[]): Uint8Array {
   const pair = new Uint8Array(1 + 2 * hash.bytes);
   pair[0] = 0x01;
   let root: Uint8Array | undefined;

@@ -40,11 +40,16 @@ export function dearmor(bytes: Uint8Array): PemBlock[] {
   const blocks: PemBlock[] = [];
   try {
     for (let at = view.indexOf(begin); at >= 0; at = view.indexOf(begin, at)) {
+      // Only a whole line opens a block; anything else is text around them
+      if (!startsLine(view, at)) {
+        at += begin.length;
+        continue;
+      }
+      // Each line is looked at once, however often it says that a block begins
       const lineEnd = endOfLine(view, at);
       const label = labelPattern.exec(view.toString('latin1', at, Math.min(lineEnd, at + 80)))?.[1];
-      // Only a whole line opens a block; anything else is text around them
-      if (label === undefined || !startsLine(view, at)) {
-        at += begin.length;
+      if (label === undefined) {
+        at = lineEnd;
         continue;
       }
       const end = view.indexOf(`-----END ${label}-----`, lineEnd);

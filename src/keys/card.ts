@@ -3,13 +3,14 @@
  *
  * docs/format.md#cards
  */
-import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { base64, concat, fromBase64, fromHex, utf8 } from '../bytes.ts';
+import { sha384 } from '../crypto/hash.ts';
 import { keyId, type Suite, type SuiteName, suites } from '../crypto/suites.ts';
 import { StrongroomError } from '../errors.ts';
 import { decodeJson, encodeJson } from '../json.ts';
-import { schemas, signaturesVerify, timeOf } from './signed.ts';
+import { timeOf } from '../time.ts';
+import { schemas, signaturesVerify } from './signed.ts';
 
 /** What a card's own keys sign it as. */
 export const cardPayloadType = 'application/vnd.strongroom.card.v1+json';
@@ -25,14 +26,7 @@ export const cardDocumentSchema = z.strictObject({
     expires: schemas.time.exactOptional(),
     imported: z.literal(true).exactOptional(),
     kem: schemas.base64(),
-    name: z
-      .string()
-      .min(1, 'a name has at least one character')
-      .max(128, 'a name has at most 128 characters')
-      .refine(
-        (name) => !/[\p{Cc}\p{Cs}]/u.test(name),
-        'a name has no control characters and is well-formed Unicode',
-      ),
+    name: schemas.name(),
     sign: z.array(schemas.base64()).max(8),
     suite: z.enum(Object.keys(suites) as SuiteName[]),
     type: z.literal('strongroom/card'),
@@ -210,9 +204,7 @@ const crockford = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
 
 function fingerprintOf(keys: readonly PublicKey[]): string {
   const ids = keys.map((key) => fromHex(key.id));
-  const digest = createHash('sha384')
-    .update(concat(utf8('strongroom/v1/card'), ...ids))
-    .digest();
+  const digest = Buffer.from(sha384(concat(utf8('strongroom/v1/card'), ...ids)));
   // 125 bits are 25 digits; the lowest 3 of 128 bits are left out
   let bits = digest.readBigUInt64BE(0) * 2n ** 61n + digest.readBigUInt64BE(8) / 8n;
   let digits = '';

@@ -3,9 +3,9 @@
  * states allows everything here; the validity of cards is looked at elsewhere.
  */
 import { type ErrorCode, StrongroomError } from '../errors.ts';
+import { timeOf } from '../time.ts';
 import { type Card, isValidAt } from './card.ts';
 import { sharesKey, type Trust, type TrustEntry } from './policy.ts';
-import { timeOf } from './signed.ts';
 import { type KeyLife, type KeyState, latest, stateAt, stateNow } from './states.ts';
 
 /** Using the secret of a key on what was sealed to it before. */

@@ -245,9 +245,14 @@ function parse(bytes: Uint8Array): { header: Uint8Array; digits: Uint8Array; doc
 
 function ownCard(document: Header['card']): Card {
   try {
-    return cardOf(document);
+    const card = cardOf(document);
+    // Whoever has the secrets can sign a card
+    if (card.imported) throw invalid('its card is one of bare public keys');
+    return card;
   } catch (cause) {
-    if (!isStrongroomError(cause)) throw cause;
+    if (!isStrongroomError(cause, 'CARD_INVALID') && !isStrongroomError(cause, 'KEY_INVALID')) {
+      throw cause;
+    }
     throw new StrongroomError('IDENTITY_INVALID', `identity: ${cause.message}`, { cause });
   }
 }

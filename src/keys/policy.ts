@@ -6,8 +6,8 @@
 import { realpath, stat } from 'node:fs/promises';
 import { dirname, isAbsolute, relative, resolve, sep } from 'node:path';
 import { z } from 'zod';
-import { text } from '../bytes.ts';
 import { asStrongroomError, type ErrorContext, StrongroomError } from '../errors.ts';
+import { decodeAnyLayout } from '../json.ts';
 import { type Card, decodeCard, maxCardBytes } from './card.ts';
 import { readAtMost, withFile } from './read.ts';
 import type { KeyLife } from './states.ts';
@@ -74,10 +74,19 @@ const policySchema = z.strictObject({
 
 /**
  * Trust in single cards, for sealing and for granting access.
- * @throws StrongroomError `CARD_INVALID` for a card that can sign nothing.
+ * @throws StrongroomError `CARD_INVALID` for a card that can sign nothing, and for two cards that
+ *   have a key in common: they could differ in name or validity, and which would count?
  */
 export function trustCards(cards: readonly Card[]): Trust {
-  for (const card of cards) assertSigner(card);
+  for (const [i, card] of cards.entries()) {
+    assertSigner(card);
+    const other = cards.slice(0, i).find((before) => sharesKey(before, card));
+    if (other === undefined) continue;
+    const names = other.name === card.name ? card.name : `${other.name} and ${card.name}`;
+    throw new StrongroomError('CARD_INVALID', `two cards with the same key: ${names}`, {
+      hint: 'name only the one that counts',
+    });
+  }
   return { entries: cards.map((card) => ({ card, roles: ['author', 'custodian'] })) };
 }
 
@@ -92,15 +101,11 @@ export async function readPolicy(path: string, readRegistry?: RegistryReader): P
   const { trust, registry } = decodePolicy(bytes, path);
   const directory = await realpath(dirname(path));
   const entries: TrustEntry[] = [];
-  const firstWith = new Map<string, number>();
   for (const [i, { card: cardPath, roles }] of trust.entries()) {
     await inPlace(path, `trust[${i}] (${cardPath})`, async () => {
       const card = await readCard(directory, cardPath);
-      // Two cards of the same keys could differ in name or validity: which would count?
-      const keys = card.signing.map((key) => key.id).join();
-      const first = firstWith.get(keys);
-      if (first !== undefined) throw broken(`it has the same keys as trust[${first}]`);
-      firstWith.set(keys, i);
+      const first = entries.findIndex((entry) => sharesKey(entry.card, card));
+      if (first >= 0) throw broken(`it has the same keys as trust[${first}]`);
       entries.push({ card, roles });
     });
   }
@@ -169,43 +174,13 @@ export function trustedCard(trust: Trust, role: Role, keyIds: readonly string[])
   )?.card;
 }
 
-function decodePolicy(bytes: Uint8Array, file: string): z.infer<typeof policySchema> {
-  const refuse = (why: string, cause?: unknown) => broken(`${file}: ${why}`, { file, cause });
-  if (bytes.length > maxPolicyBytes) throw refuse(`longer than ${maxPolicyBytes} bytes`);
-  let value: unknown;
-  let source: string;
-  try {
-    source = text(bytes);
-    value = JSON.parse(source);
-  } catch (cause) {
-    throw refuse('not JSON', cause);
-  }
-  const twice = duplicateMember(source);
-  if (twice !== undefined) throw refuse(`the member ${JSON.stringify(twice)} is there twice`);
-  const parsed = policySchema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  throw refuse(`${issue?.path.join('.') || 'document'}: ${issue?.message ?? 'invalid'}`);
-}
-
-/**
- * The name of a member that an object of valid JSON has twice. JSON.parse keeps the last
- * one, other readers the first: such a policy means different things to different people.
- */
-function duplicateMember(source: string): string | undefined {
-  const open: Set<string>[] = [];
-  // In valid JSON a string before a colon is a name, and braces outside strings nest
-  const tokens = /("[^"\\]*(?:\\.[^"\\]*)*")(\s*:)?|[{}]/g;
-  for (const [token, quoted, colon] of source.matchAll(tokens)) {
-    if (token === '{') open.push(new Set());
-    if (token === '}') open.pop();
-    if (quoted === undefined || colon === undefined) continue;
-    const name: string = JSON.parse(quoted);
-    if (open.at(-1)?.has(name)) return name;
-    open.at(-1)?.add(name);
-  }
-  return undefined;
-}
+const decodePolicy = (bytes: Uint8Array, file: string): z.infer<typeof policySchema> =>
+  decodeAnyLayout(bytes, policySchema, {
+    what: file,
+    file,
+    code: 'POLICY_INVALID',
+    maxBytes: maxPolicyBytes,
+  });
 
 /** The real path of what lies below `directory`, which is a real path. */
 async function pathBelow(directory: string, path: string): Promise<string> {

@@ -7,7 +7,9 @@
 import { z } from 'zod';
 import { base64, fromBase64, isBase64 } from '../bytes.ts';
 import { pae } from '../crypto/dsse.ts';
+import type { Suite } from '../crypto/suites.ts';
 import { encodeJson } from '../json.ts';
+import { hasControls, hasLength, isName } from '../text.ts';
 import type { Card } from './card.ts';
 
 export interface Signature {
@@ -32,11 +34,35 @@ export interface Signer {
   readonly signingSeeds: readonly Uint8Array[];
 }
 
+/** For people who choose a name. */
+const nameRule =
+  'a name has no control or invisible characters, and no space at an end or beside another';
+
+const lengthText = (least: number, most: number) =>
+  least === 0 ? `more than ${most} characters` : `not of ${least} to ${most} characters`;
+
 const keyId = z.string().regex(/^[0-9a-f]{64}$/, 'not a key id: 64 lower-case hex digits');
+
+/** The longest name, in characters. */
+export const maxName = 128;
 
 /** The parts that documents are made of, each in its only spelling. */
 export const schemas = {
   keyId,
+  /** What somebody is called: see docs/format.md#conventions. */
+  name: (most = maxName) =>
+    z
+      .string()
+      .refine((name) => hasLength(name, 1, most), lengthText(1, most))
+      .refine(isName, nameRule),
+  /** Text of so many characters. */
+  text: (least: number, most: number) =>
+    z.string().refine((text) => hasLength(text, least, most), lengthText(least, most)),
+  /** Text of so many characters for one line: none of them is a control character. */
+  line: (least: number, most: number) =>
+    schemas
+      .text(least, most)
+      .refine((text) => !hasControls(text), 'a control character, or ill-formed Unicode'),
   /** The one base64 spelling of exactly `bytes` bytes, or of any number of them. */
   base64: (bytes?: number) =>
     z
@@ -51,9 +77,6 @@ export const schemas = {
   /** No suite asks for more than a few; how many it must be, `signaturesVerify` decides. */
   signatures: z.array(z.strictObject({ keyid: keyId, sig: z.string() })).max(8),
 };
-
-/** The time of `date`, now by default, as documents write it. */
-export const timeOf = (date: Date = new Date()): string => `${date.toISOString().slice(0, 19)}Z`;
 
 /** Signs bytes of a payload type with all of the suite's algorithms, in its order. */
 export function signBytes(payloadType: string, body: Uint8Array, signer: Signer): Signature[] {
@@ -72,6 +95,14 @@ export function signDocument<T>(payloadType: string, signed: T, signer: Signer):
   return { signatures: signBytes(payloadType, encodeJson(signed), signer), signed };
 }
 
+/** Whether there is one signature for each algorithm of the suite, in its order and length. */
+export const areSignaturesOf = (suite: Suite, signatures: readonly Signature[]): boolean =>
+  signatures.length === suite.signatures.length &&
+  suite.signatures.every(({ signatureBytes }, i) => {
+    const { sig } = signatures[i] as Signature;
+    return isBase64(sig) && fromBase64(sig).length === signatureBytes;
+  });
+
 /**
  * Whether `signatures` are exactly those of the card's keys: one for each of the suite's
  * algorithms, in its order, with the right key ids, and every one of them verifies.
@@ -85,15 +116,12 @@ export function signaturesVerify(
   card: Verifier,
 ): boolean {
   const { suite, signing } = card;
-  if (signatures.length !== suite.signatures.length) return false;
+  if (!areSignaturesOf(suite, signatures)) return false;
   const message = pae(payloadType, body);
   return suite.signatures.every((algorithm, i) => {
     const key = signing[i];
     const signature = signatures[i];
-    if (key === undefined || signature?.keyid !== key.id || !isBase64(signature.sig)) return false;
-    const bytes = fromBase64(signature.sig);
-    return (
-      bytes.length === algorithm.signatureBytes && algorithm.verify(key.publicKey, message, bytes)
-    );
+    if (key === undefined || signature?.keyid !== key.id) return false;
+    return algorithm.verify(key.publicKey, message, fromBase64(signature.sig));
   });
 }

@@ -1,8 +1,10 @@
 /** What every change of access reports. */
 
 import { hex } from '../bytes.ts';
-import type { Updated, UpdateOptions } from '../custody/ring/update.ts';
+import type { UpdateOptions } from '../custody/ring/update.ts';
 import type { Card } from '../keys/card.ts';
+import type { RecordedUpdate } from './custody/change.ts';
+import type { Recorded } from './custody/place.ts';
 
 export interface Who {
   /** Id of the KEM key. */
@@ -21,6 +23,8 @@ export interface AccessReport {
   readonly reason?: string;
   /** How many can open it now, quorums not counted. */
   readonly recipients: number;
+  /** Where the change was told, if it was. */
+  readonly custody?: Recorded;
 }
 
 export const whoOf = ({ kem, name, fingerprint }: Card): Who => ({
@@ -32,7 +36,7 @@ export const whoOf = ({ kem, name, fingerprint }: Card): Who => ({
 export function accessReport(
   path: string,
   { output = path }: Pick<UpdateOptions, 'output'>,
-  { core, after }: Updated,
+  { core, after, custody }: RecordedUpdate,
 ): AccessReport {
   const { epoch, created, reason, recipients } = after.document.signed;
   return {
@@ -42,5 +46,6 @@ export function accessReport(
     createdAt: created,
     ...(reason === undefined ? {} : { reason }),
     recipients: recipients.length,
+    ...(custody === undefined ? {} : { custody }),
   };
 }

@@ -1,7 +1,7 @@
 /** Extraction: files and directories from a verified manifest, staged until all of it holds. */
 import { chmodSync, closeSync, mkdirSync, openSync, utimesSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { type Entry, extractedMode, type FileEntry } from '../archive/entry.ts';
+import { directoryMode, type Entry, extractedMode, type FileEntry } from '../archive/entry.ts';
 import type { Extent } from '../archive/jobs/sinks.ts';
 import { parents } from '../archive/select.ts';
 import { syncDirectory } from '../engine/files.ts';
@@ -12,7 +12,7 @@ export function prepareTree(root: string, entries: readonly Entry[]): Extent[] {
   const made = new Set<string>();
   const ensure = (path: string) => {
     if (made.has(path)) return;
-    mkdirSync(join(root, path), { recursive: true });
+    mkdirSync(join(root, path), { recursive: true, mode: directoryMode });
     made.add(path);
     for (const parent of parents(path)) made.add(parent);
   };
@@ -62,5 +62,5 @@ export function finishTree(root: string, entries: readonly Entry[]): void {
     if (mtime !== undefined) utimesSync(join(root, path), mtime, mtime);
     syncDirectory(join(root, path));
   }
-  chmodSync(root, 0o777 & ~process.umask());
+  chmodSync(root, directoryMode & ~process.umask());
 }

@@ -1,12 +1,14 @@
 /** Granting: further people can open an archive, whose payload and seal stay as they are. */
 import { stanzaFor } from '../archive/keyring.ts';
 import { assertRecipients } from '../custody/ring/next.ts';
-import { type UpdateOptions, updateRing } from '../custody/ring/update.ts';
+import type { UpdateOptions } from '../custody/ring/update.ts';
 import { StrongroomError } from '../errors.ts';
 import type { Card } from '../keys/card.ts';
 import { type AccessReport, accessReport, type Who, whoOf } from './access.ts';
+import { updateRecorded } from './custody/change.ts';
+import type { CustodyOptions } from './custody/place.ts';
 
-export interface GrantOptions extends UpdateOptions {
+export interface GrantOptions extends UpdateOptions, CustodyOptions {
   /** Who is to open it as well: at least one, all of the archive's suite. */
   readonly add: readonly Card[];
 }
@@ -20,13 +22,13 @@ export interface GrantReport extends AccessReport {
  * in which everyone else's stanza stays byte for byte. Where recipients are hidden, the new
  * ones are too.
  * @throws StrongroomError NO_RECIPIENTS, ALREADY_GRANTED, SUITE_MISMATCH, CARD_EXPIRED, USAGE,
- *   GRANTER_UNTRUSTED, RING_FULL, RING_BUSY, EPOCH_ROLLBACK, OUTPUT_EXISTS; and of steps 1 to 6
- *   of docs/format.md, "How to read".
+ *   GRANTER_UNTRUSTED, RING_FULL, RING_BUSY, EPOCH_ROLLBACK, OUTPUT_EXISTS; of the custody file;
+ *   and of steps 1 to 6 of docs/format.md, "How to read".
  */
 export async function grant(path: string, options: GrantOptions): Promise<GrantReport> {
   const { add } = options;
   if (add.length === 0) throw new StrongroomError('NO_RECIPIENTS', 'nobody is named');
-  const updated = await updateRing(path, options, ({ core, ring, keys, fileKey }) => {
+  const updated = await updateRecorded(path, options, ({ core, ring, keys, fileKey }) => {
     const { recipients } = ring.document.signed;
     const hide = recipients.some(({ key }) => key === undefined);
     const granted = new Set(recipients.map(({ key }) => key));

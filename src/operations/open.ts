@@ -16,7 +16,7 @@ import {
 } from '../archive/reader.ts';
 import { maxSealBytes } from '../archive/seal.ts';
 import { selectEntries } from '../archive/select.ts';
-import { assertSameEntries, assertTarFits } from '../archive/tarfit.ts';
+import { assertSameEntries, assertSomeFit, assertTarFits } from '../archive/tarfit.ts';
 import { runParallel, runPipe } from '../archive/worker.ts';
 import { concat, equal, hex, wipe } from '../bytes.ts';
 import { ciphertextBytes, floeHeaderBytes, startDecryption } from '../crypto/floe.ts';
@@ -27,6 +27,8 @@ import type { RunOptions } from '../engine/pool.ts';
 import { keptSource, locationOf, openSource, readExactly } from '../engine/source.ts';
 import { buildTree, tilesBytes } from '../engine/tree.ts';
 import { asStrongroomError, StrongroomError } from '../errors.ts';
+import { type OpenedOptions, prepareOpened } from './custody/opened.ts';
+import type { Recorded } from './custody/place.ts';
 import { finishTree, prepareTree, wantedSegments } from './extract.ts';
 import { readInput } from './standard.ts';
 
@@ -35,6 +37,8 @@ export interface OpenOptions extends Access, Freshness, RunOptions {
   readonly output: string;
   /** Globs: only the files and directories that match one of them. */
   readonly only?: readonly string[] | undefined;
+  /** Tell in the custody file that it was opened, before what comes out gets its name. */
+  readonly record?: OpenedOptions | undefined;
 }
 
 export interface OpenReport {
@@ -47,6 +51,8 @@ export interface OpenReport {
   readonly files: number;
   /** Bytes of all files that were opened. */
   readonly bytes: number;
+  /** Where that was told, if it was. */
+  readonly custody?: Recorded;
 }
 
 /**
@@ -77,6 +83,9 @@ export async function open(path: string, options: OpenOptions): Promise<OpenRepo
       );
     }
   }
+  if (path === '-' && options.record !== undefined) {
+    throw new StrongroomError('NEEDS_RANDOM_ACCESS', 'an archive from a pipe has no custody file');
+  }
   try {
     return await (path === '-' ? openPipe(options) : openFile(path, options));
   } catch (error) {
@@ -91,28 +100,33 @@ function openFile(path: string, options: OpenOptions): Promise<OpenReport> {
     const job = { kind: 'open', source: source.location, ...trailer, floe } as const;
     try {
       holdEpoch(archive, options, source.name);
+      const { record } = options;
+      const recorder = record && (await prepareOpened(source.name, archive, options, record));
       if (options.output === '-') {
         await assertTarFits(source, archive);
         await runParallel({ ...job, extents: undefined, wanted: undefined }, options);
-        return report(archive, manifest.entries, options);
+        return report(archive, manifest.entries, options, await recorder?.tell(manifest.entries));
       }
       const { only } = options;
       const entries = selectEntries(manifest.entries, only);
       const stage = createDirectory(options.output);
       try {
         // What comes out must be what any tar reader would make of the payload.
-        if (only === undefined) await assertTarFits(source, archive);
+        await (only === undefined
+          ? assertTarFits(source, archive)
+          : assertSomeFit(source, archive, entries));
         const extents = prepareTree(stage.path, entries);
         // All are read unless some were asked for: every byte of a whole archive is verified.
         const wanted =
           only === undefined ? undefined : wantedSegments(extents, archive.core.segmentBytes);
         await runParallel({ ...job, extents: shareExtents(extents), wanted }, options);
         finishTree(stage.path, entries);
+        const told = await recorder?.tell(entries);
         stage.commit();
+        return report(archive, entries, options, told);
       } finally {
         stage.discard();
       }
-      return report(archive, entries, options);
     } finally {
       archive.wipe();
     }
@@ -129,7 +143,7 @@ async function openPipe(options: OpenOptions): Promise<OpenReport> {
   const { core } = front;
   const { segmentBytes, suite } = core;
   const at = payloadOffset(core);
-  const { keys, grantedBy } = unlockFront(front, options, pipeName);
+  const { keys, grantedBy } = await unlockFront(front, options, pipeName);
   let stage: Output | undefined;
   try {
     stage = createDirectory(options.output);
@@ -223,6 +237,7 @@ function report(
   { core, ring, trailer, author }: Omit<Unlocked, 'floe' | 'wipe'>,
   entries: readonly Entry[],
   { output }: OpenOptions,
+  custody?: Recorded,
 ): OpenReport {
   const files = entries.filter((entry) => entry.type === 'file');
   return {
@@ -234,5 +249,6 @@ function report(
     epoch: ring.document.signed.epoch,
     files: files.length,
     bytes: files.reduce((sum, { size }) => sum + size, 0),
+    ...(custody === undefined ? {} : { custody }),
   };
 }

@@ -1,16 +1,18 @@
 /** Reading some of an archive: its list of files, and the bytes of one. */
 import type { Entry } from '../archive/entry.ts';
-import { printable } from '../archive/paths.ts';
 import { type Access, unlock } from '../archive/reader.ts';
-import { SegmentReader } from '../archive/segments.ts';
+import { PlaintextReader, SegmentReader } from '../archive/segments.ts';
 import { eachPart } from '../archive/stream.ts';
+import { assertHeadersFit } from '../archive/tarfit.ts';
 import { type Freshness, holdEpoch } from '../custody/epochs/freshness.ts';
 import { using } from '../engine/files.ts';
 import { locationOf, openSource } from '../engine/source.ts';
 import { StrongroomError } from '../errors.ts';
+import { printable } from '../text.ts';
 
 /**
- * The files and directories in the archive at `path`, in its order. No segment is read.
+ * The files and directories in the archive at `path`, in its order, as the manifest lists them.
+ * No segment is read, and so the tar inside is not held against it: `cat` and `open` do that.
  * @throws StrongroomError of any code that docs/format.md, "How to read", leads to.
  */
 export function list(path: string, access: Access & Freshness): Promise<readonly Entry[]> {
@@ -25,7 +27,7 @@ export function list(path: string, access: Access & Freshness): Promise<readonly
 /**
  * Gives the bytes of `file` to `write`, in order and each verified before; the chunks are
  * the caller's to keep and to wipe. Only the segments that hold the file are read.
- * @throws StrongroomError NO_SUCH_ENTRY, and as `list`.
+ * @throws StrongroomError NO_SUCH_ENTRY, TAR_MISMATCH, and as `list`.
  */
 export function cat(
   path: string,
@@ -44,6 +46,13 @@ export function cat(
       }
       const { payload, tree } = archive.trailer;
       const segments = await SegmentReader.open(source, payload, tree);
+      // Two: the header may lie in the segment before
+      const reader = new PlaintextReader(payload, segments, archive.floe, 2);
+      try {
+        await assertHeadersFit(reader, archive.manifest, [entry], source.name);
+      } finally {
+        reader.close();
+      }
       await eachPart(segments, payload, archive.floe, entry, write);
     } finally {
       archive.wipe();

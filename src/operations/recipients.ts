@@ -1,5 +1,5 @@
 /** Who can open an archive, who let them, when and why. */
-import { type Keyring, trustKeyring, unlockKeyring } from '../archive/keyring.ts';
+import { isGrantedBy, type Keyring, trustKeyring, unlockKeyring } from '../archive/keyring.ts';
 import { readFront } from '../archive/reader.ts';
 import { hex, wipe } from '../bytes.ts';
 import { type Freshness, holdEpoch } from '../custody/epochs/freshness.ts';
@@ -27,8 +27,9 @@ export interface RecipientsReport {
   readonly createdAt: string;
   readonly reason?: string;
   readonly grantedBy: {
-    /** Ids of the signing keys. */
+    /** Ids of the signing keys, as the ring states them. */
     readonly keys: readonly string[];
+    /** Of the card whose signature verifies. */
     readonly name?: string;
     readonly fingerprint?: string;
   };
@@ -56,7 +57,7 @@ export function recipients(
     const front = await readFront(source, keyring);
     const { core, ring } = front;
     if (identity !== undefined) {
-      const { fileKey, keys } = unlockKeyring(ring, core, identity, source.name);
+      const { fileKey, keys } = await unlockKeyring(ring, core, identity, source.name);
       keys.wipe();
       wipe(fileKey);
     }
@@ -77,7 +78,7 @@ function describe(ring: Keyring, known: readonly Card[]) {
   const { epoch, created, reason, recipients: stanzas, quorums = [] } = signed;
   const names = new Map(known.map((card) => [card.kem.id, whoOf(card)]));
   const signers = signatures.map(({ keyid }) => keyid);
-  const signer = known.find(({ signing }) => signing.map(({ id }) => id).join() === signers.join());
+  const signer = known.find((card) => isGrantedBy(ring, card));
   const named = stanzas.flatMap(({ key }) => (key === undefined ? [] : [key]));
   return {
     epoch,

@@ -2,6 +2,13 @@
 import { realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import { limits, payloadOffset } from '../archive/core.ts';
+import {
+  digestBytes,
+  digestRanges,
+  digestsByFile,
+  type FileDigests,
+  type Sharding,
+} from '../archive/digests.ts';
 import type { Entry } from '../archive/entry.ts';
 import { LeafCollector, type LeafReport } from '../archive/jobs/leaves.ts';
 import type { PartReport, TailReport } from '../archive/jobs/parts.ts';
@@ -31,13 +38,19 @@ import { assertSealable, type Card } from '../keys/card.ts';
 import { assertMayProtect } from '../keys/enforce.ts';
 import type { Identity } from '../keys/identity.ts';
 import type { Trust } from '../keys/policy.ts';
-import { timeOf } from '../keys/signed.ts';
+import { assertKnownClaims } from '../provenance/claims.ts';
+import { type Parent, withParents } from '../provenance/lineage.ts';
+import { sealedEvent } from '../provenance/statements/events.ts';
+import { timeOf } from '../time.ts';
+import { beginCustody, newCustodyFile } from './custody/begin.ts';
+import type { CustodyOptions, Recorded } from './custody/place.ts';
+import { type OmsSealOptions, prepareOms } from './oms/sealing.ts';
 import { type Beginning, beginArchive } from './output/beginning.ts';
 import { objectOutput } from './output/object.ts';
 import { type ArchiveOutput, fileOutput, standardOutput } from './output/output.ts';
 import { inputsDigest } from './output/state.ts';
 
-export interface SealOptions extends RunOptions {
+export interface SealOptions extends RunOptions, CustodyOptions, OmsSealOptions {
   /** Path of the archive to be, `s3://BUCKET/KEY`, or `-` for standard output. */
   readonly output: string;
   /** Replace an object that has the name; files never are. */
@@ -56,6 +69,8 @@ export interface SealOptions extends RunOptions {
   readonly hideRecipients?: boolean | undefined;
   /** The author's own statements, shown by `inspect`: at most 64 KiB of JSON without fractions. */
   readonly claims?: Claims | undefined;
+  /** What the model was derived from; added to the claims. */
+  readonly parents?: readonly Parent[] | undefined;
   /** Holds every recipient and the signer to be active in its registry, if it has one. */
   readonly trust?: Trust | undefined;
   /** Plaintext bytes of a segment: a power of two from 4 KiB to 16 MiB; 1 MiB by default. */
@@ -75,6 +90,10 @@ export interface SealReport {
   readonly archiveBytes: number;
   readonly recipients: number;
   readonly quorums: number;
+  /** Hex: of model signing, if it was asked for. It names the files, and is not public. */
+  readonly omsRoot?: string;
+  /** Where the sealing was told, if it was. */
+  readonly custody?: Recorded;
 }
 
 /**
@@ -82,12 +101,15 @@ export interface SealReport {
  * `-` for a tar on standard input. The output appears under its name whole or not at all.
  * @throws StrongroomError USAGE, NO_RECIPIENTS, QUORUM_INVALID, SUITE_MISMATCH, CARD_EXPIRED, KEY_STATE,
  *   KEY_UNLISTED, OUTPUT_EXISTS, SAME_FILE, NOT_FOUND, SYMLINK, SOURCE_UNSUPPORTED,
+ *   OMS_INVALID, OMS_UNTRUSTED, OMS_MISMATCH,
  *   SOURCE_CHANGED, ENTRY_UNSAFE, TAR_INVALID, DISK_FULL, PERMISSION_DENIED, INTERRUPTED.
  */
 export async function seal(source: string, options: SealOptions): Promise<SealReport> {
   const { signer, recipients, quorums: plans = [] } = options;
   const { suite } = signer.card;
-  assertFit(options);
+  const claims = withParents(options.claims, options.parents);
+  assertFit(options, claims);
+  const oms = await prepareOms(source, options);
   if (options.overwrite && !/^s3:/i.test(options.output)) {
     throw new StrongroomError('USAGE', 'a file is never replaced: --overwrite is for s3:// only');
   }
@@ -102,10 +124,12 @@ export async function seal(source: string, options: SealOptions): Promise<SealRe
   let output: ArchiveOutput | undefined;
   let beginning: Beginning | undefined;
   try {
-    output = await openOutput(plan, options);
+    const custody = newCustodyFile(options);
+    output = await openOutput(plan, claims, options);
     beginning = output.begun?.beginning ?? (await begin(options));
-    const { core, keys, header } = beginning;
-    const payload = await sealPayload(beginning, plan, output, options);
+    const { core, keys, ring, header } = beginning;
+    const payload = await sealPayload(beginning, plan, output, oms.sharding, options);
+    const model = oms.finish(payload.entries, payload.digests);
     const {
       seal: statement,
       footer,
@@ -114,15 +138,26 @@ export async function seal(source: string, options: SealOptions): Promise<SealRe
       core,
       keys,
       signer,
-      claims: options.claims,
+      claims,
       floeHeader: header,
-      manifest: { entries: payload.entries, length: payload.length },
+      manifest: {
+        entries: payload.entries,
+        length: payload.length,
+        ...(model === undefined ? {} : { oms: model.oms }),
+      },
       payload: { length: payload.length, segments: payload.segments },
       leaves: payload.leaves,
       at: payload.end,
     });
     for (const { bytes, offset } of parts) await output.write(bytes, offset);
+    const about = { core, contentRoot: statement.contentRoot };
+    const sealed = () => {
+      const contents = { entries: payload.entries, key: keys.custody };
+      return sealedEvent(about, ring, statement, { contents });
+    };
     await output.commit();
+    const told =
+      custody === undefined ? undefined : await beginCustody(custody, sealed(), options, signer);
     return {
       output: options.output,
       suite: suite.name,
@@ -133,6 +168,8 @@ export async function seal(source: string, options: SealOptions): Promise<SealRe
       archiveBytes: footer.archiveBytes,
       recipients: recipients.length,
       quorums: plans.length,
+      ...(model === undefined ? {} : { omsRoot: model.root }),
+      ...(told === undefined ? {} : { custody: told }),
     };
   } catch (thrown) {
     const error = asStrongroomError(thrown);
@@ -157,13 +194,12 @@ function begin(options: SealOptions): Promise<Beginning> {
     const quorums: QuorumStanza[] = [];
     for (const plan of plans) quorums.push(await createQuorum(plan, fileKey, core, keys.commit));
     const hideRecipients = options.hideRecipients ?? false;
-    return createKeyring({ core, keys, fileKey, recipients, quorums, hideRecipients, signer })
-      .bytes;
+    return createKeyring({ core, keys, fileKey, recipients, quorums, hideRecipients, signer });
   });
 }
 
-function assertFit(options: SealOptions): void {
-  const { recipients, quorums = [], signer, claims, segmentBytes, trust } = options;
+function assertFit(options: SealOptions, claims: Claims | undefined): void {
+  const { recipients, quorums = [], signer, segmentBytes, trust } = options;
   const now = timeOf();
   assertMayProtect(trust, [signer.card, ...recipients, ...custodiansOf(quorums)], now);
   assertSealable(signer.card, signer.card.suite, now);
@@ -188,6 +224,7 @@ function assertFit(options: SealOptions): void {
   if (claims !== undefined && encodeJson(claims).length > maxClaimsBytes) {
     throw new StrongroomError('USAGE', `the claims are longer than ${maxClaimsBytes} bytes`);
   }
+  if (claims !== undefined) assertKnownClaims(claims);
   const { least, most } = limits.segmentBytes;
   if (segmentBytes === undefined) return;
   if (!Number.isInteger(Math.log2(segmentBytes)) || segmentBytes < least || segmentBytes > most) {
@@ -227,7 +264,11 @@ const inSource = (output: string) =>
     file: output,
   });
 
-async function openOutput(plan: Plan | undefined, options: SealOptions): Promise<ArchiveOutput> {
+async function openOutput(
+  plan: Plan | undefined,
+  claims: Claims | undefined,
+  options: SealOptions,
+): Promise<ArchiveOutput> {
   const { output, signal, signer, overwrite = false, onNotice = () => {} } = options;
   if (output === '-') return standardOutput(signal);
   const at = locationOf(output);
@@ -237,21 +278,22 @@ async function openOutput(plan: Plan | undefined, options: SealOptions): Promise
       hint: 'write to s3://BUCKET/KEY, or to a file',
     });
   }
-  const inputs = plan === undefined ? undefined : inputsOf(plan, options);
+  const inputs = plan === undefined ? undefined : inputsOf(plan, claims, options);
   const { signal: never } = new AbortController();
   return objectOutput({ at, overwrite, signal: signal ?? never, signer, inputs, onNotice });
 }
 
 /** All that makes an archive what it is, but for what is random. */
-function inputsOf({ entries, pieces }: Plan, options: SealOptions): string {
-  const { recipients, signer, quorums = [], claims, hideRecipients = false } = options;
+function inputsOf(plan: Plan, claims: Claims | undefined, options: SealOptions): string {
+  const { entries, pieces } = plan;
+  const { recipients, signer, quorums = [], hideRecipients = false, oms } = options;
   const { segmentBytes = limits.segmentBytes.usual } = options;
-  const { literals, files } = pieces;
   const ids = (cards: readonly Card[]) => cards.map(({ kem }) => kem.id);
   const said = {
-    ...(claims === undefined ? {} : { claims }),
+    claims,
     entries,
     hideRecipients,
+    oms,
     quorums: quorums.map(({ groups }) =>
       groups.map(({ name, threshold, custodians }) => [name, threshold, ids(custodians)]),
     ),
@@ -259,15 +301,18 @@ function inputsOf({ entries, pieces }: Plan, options: SealOptions): string {
     segmentBytes,
     signer: signer.card.signing.map(({ id }) => id),
   };
-  const { at, sizes, mtimeNs, ctimeNs, inodes, paths } = files;
+  const { at, sizes, mtimeNs, ctimeNs, inodes, paths } = pieces.files;
   const columns = [at, sizes, mtimeNs, ctimeNs, inodes].map(({ buffer }) => new Uint8Array(buffer));
-  return inputsDigest([JSON.stringify(said), literals.bytes, paths.bytes, ...columns]);
+  const literals = pieces.literals.bytes;
+  return inputsDigest([JSON.stringify(said), literals, paths.bytes, ...columns]);
 }
 
 interface SealedPayload {
   readonly entries: readonly Entry[];
   readonly length: number;
   readonly segments: number;
+  /** Of its files, if they were asked for. */
+  readonly digests: FileDigests;
   /** Every leaf hash in order. */
   readonly leaves: Uint8Array;
   /** Where the payload ends in the archive. */
@@ -278,6 +323,7 @@ async function sealPayload(
   beginning: Beginning,
   plan: Plan | undefined,
   output: ArchiveOutput,
+  digests: Sharding | undefined,
   options: RunOptions,
 ): Promise<SealedPayload> {
   const { core, floe } = beginning;
@@ -302,13 +348,22 @@ async function sealPayload(
     end: at + ciphertextBytes(length, segmentBytes),
   });
   if (plan === undefined) {
-    const job = { kind: 'seal-pipe', payload: place, floe, output: target } as const;
+    const job = { kind: 'seal-pipe', payload: place, floe, output: target, digests } as const;
     const held = await runPipe(job, options, onLeaves, onPart);
-    return { entries: held.entries, ...ended(held.length, held.segments) };
+    const { entries, digests: found = [] } = held;
+    return { entries, digests: found, ...ended(held.length, held.segments) };
   }
   const payload = { ...place, length, segments };
-  const job = { kind: 'seal', payload, floe, pieces: plan.pieces, output: target } as const;
-  await runParallel(job, options, onLeaves, onPart);
+  const { entries, pieces } = plan;
+  const files = entries.filter((entry) => entry.type === 'file');
+  const ranges = digests && digestRanges(files, digests);
+  const hashes = new LeafCollector(digestBytes, ranges?.at.length);
+  const job = { kind: 'seal', payload, floe, pieces, output: target, digests: ranges } as const;
+  await runParallel(job, options, onLeaves, (report) => hashes.add(report), onPart);
   assertUnchanged(plan);
-  return { entries: plan.entries, ...ended(length, segments) };
+  const found =
+    digests === undefined
+      ? []
+      : digestsByFile(files, digests, hashes.hashes(ranges?.at.length ?? 0));
+  return { entries, digests: found, ...ended(length, segments) };
 }

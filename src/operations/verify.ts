@@ -1,24 +1,18 @@
 /** Verification: whose work an archive is, and that it is whole; with a key, also who can open it. */
 
-import { type KeyHolder, trustKeyring } from '../archive/keyring.ts';
-import {
-  assertOneKey,
-  readFloeHeader,
-  readFront,
-  readManifestBytes,
-  readTrailer,
-  unlockFrom,
-} from '../archive/reader.ts';
-import { type Claims, type Predecessor, trustSeal } from '../archive/seal.ts';
+import type { KeyHolder } from '../archive/keyring.ts';
+import { readFloeHeader, readFront, readManifestBytes, unlockFrom } from '../archive/reader.ts';
+import type { Predecessor } from '../archive/seal.ts';
 import { assertTarFits } from '../archive/tarfit.ts';
 import { runParallel } from '../archive/worker.ts';
-import { hex } from '../bytes.ts';
-import type { SuiteName } from '../crypto/suites.ts';
-import { type Freshness, holdEpoch } from '../custody/epochs/freshness.ts';
+import type { Freshness } from '../custody/epochs/freshness.ts';
 import { using } from '../engine/files.ts';
 import type { RunOptions } from '../engine/pool.ts';
 import { locationOf, openSource } from '../engine/source.ts';
 import type { Trust } from '../keys/policy.ts';
+import { assertQuantumSafe, type Proof, provedBy } from '../provenance/proofs.ts';
+import { readAttested, type SealReport, sealReport } from './attested.ts';
+import { type LedgerDemand, proveByLog } from './custody/demand.ts';
 
 export interface VerifyOptions extends RunOptions, Freshness {
   readonly trust: Trust;
@@ -26,18 +20,15 @@ export interface VerifyOptions extends RunOptions, Freshness {
   readonly identity?: KeyHolder | undefined;
   /** Path of a detached key ring. */
   readonly keyring?: string | undefined;
+  /** Refuse what only signatures prove that a quantum computer could forge. */
+  readonly quantumSafeOnly?: boolean | undefined;
+  /** Demand a proof that a log has what a custody file tells of the sealing. */
+  readonly ledger?: LedgerDemand | undefined;
 }
 
-export interface VerifyReport {
-  readonly archive: string;
-  readonly suite: SuiteName;
-  readonly contentRoot: string;
-  readonly author: { readonly name: string; readonly fingerprint: string };
-  readonly sealedAt: string;
-  readonly claims?: Claims;
+export interface VerifyReport extends SealReport {
   /** The archives that the content was sealed in before, the oldest first. */
   readonly rekeyed?: readonly Predecessor[];
-  readonly payloadBytes: number;
   readonly segments: number;
   readonly keyring: {
     readonly epoch: number;
@@ -47,6 +38,8 @@ export interface VerifyReport {
     /** Whether a key was there to check that the ring is of someone who has the file key. */
     readonly unlocked: boolean;
   };
+  /** What was verified, claim by claim, and by which signatures. */
+  readonly proofs: readonly Proof[];
 }
 
 /**
@@ -56,14 +49,17 @@ export interface VerifyReport {
 export function verify(path: string, options: VerifyOptions): Promise<VerifyReport> {
   const { trust, identity, keyring } = options;
   return using(openSource(locationOf(path), options.signal), async (source) => {
-    const { name } = source;
     const front = await readFront(source, keyring, options.signal);
     const { core, ring } = front;
-    const granter = trustKeyring(ring, core, trust, name);
-    holdEpoch(front, options, name);
-    const trailer = await readTrailer(source, core);
-    const author = trustSeal(trailer.seal, core, trust, name);
-    assertOneKey(front, trailer, name);
+    const attested = await readAttested(source, front, options);
+    const { author, trailer, grantedBy } = attested;
+    const { seal } = trailer;
+    const proofs = [
+      provedBy(author, 'what it holds, and claims of it'),
+      provedBy(grantedBy, 'who can open it'),
+      ...(await proveByLog(path, options, { core, ring, seal, contentRoot: seal.contentRoot })),
+    ];
+    if (options.quantumSafeOnly) assertQuantumSafe(proofs, source.name);
     await readFloeHeader(source, trailer);
     await readManifestBytes(source, core, trailer);
     if (identity !== undefined) {
@@ -74,27 +70,22 @@ export function verify(path: string, options: VerifyOptions): Promise<VerifyRepo
         archive.wipe();
       }
     }
-    const { payload, tree, seal } = trailer;
+    const { payload, tree } = trailer;
     await runParallel({ kind: 'verify', source: source.location, payload, tree }, options);
-    const { claims, rekeyed, time } = seal.predicate;
+    const { rekeyed } = seal.predicate;
     const { epoch, recipients, quorums = [] } = ring.document.signed;
     return {
-      archive: hex(core.archiveId),
-      suite: core.suite.name,
-      contentRoot: hex(seal.contentRoot),
-      author: { name: author.name, fingerprint: author.fingerprint },
-      sealedAt: time,
-      ...(claims === undefined ? {} : { claims }),
+      ...sealReport(front, attested),
       ...(rekeyed === undefined ? {} : { rekeyed }),
-      payloadBytes: payload.length,
       segments: payload.segments,
       keyring: {
         epoch,
-        grantedBy: { name: granter.name, fingerprint: granter.fingerprint },
+        grantedBy: { name: grantedBy.name, fingerprint: grantedBy.fingerprint },
         recipients: recipients.length,
         quorums: quorums.length,
         unlocked: identity !== undefined,
       },
+      proofs,
     };
   });
 }

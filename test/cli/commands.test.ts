@@ -23,14 +23,18 @@ beforeAll(async () => {
 
 const access = ['recipients', 'grant', 'revoke', 'rekey'];
 const commands = ['keygen', 'seal', 'open', 'verify', 'inspect', 'ls', 'cat', 'card', ...access];
+const modelCommands = ['bom', 'oms', 'oms sign', 'oms verify', 'oms export'];
 const cardCommands = ['show', 'check', 'export', 'import'].map((name) => `card ${name}`);
 
 describe('help', () => {
-  it.each(['', ...commands, ...cardCommands])('%s leads with examples', async (command) => {
-    const help = text(await ok(...command.split(' ').filter(Boolean), '--help'));
-    expect(help).toMatch(new RegExp(`^Examples:\n {2}strongroom ${command}`));
-    for (const line of help.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
-  });
+  it.each(['', ...commands, ...cardCommands, ...modelCommands])(
+    '%s leads with examples',
+    async (command) => {
+      const help = text(await ok(...command.split(' ').filter(Boolean), '--help'));
+      expect(help).toMatch(new RegExp(`^Examples:\n {2}strongroom ${command}`));
+      for (const line of help.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
+    },
+  );
 
   it('tells every exit status', async () => {
     expect(text(await ok('--help'))).toMatch(
@@ -185,15 +189,18 @@ describe('seal and open', () => {
 describe('looking into an archive', () => {
   it('inspects without a key, and puts names to keys', async () => {
     const plain = text(await ok('inspect', 'w.srm'));
-    expect(plain).toMatch(/^recipients {2}key [0-9a-f]{16}…$/m);
+    expect(plain).toMatch(/^recipients {2}key [0-9a-f]{16}…, not verified$/m);
     const named = await ok('inspect', 'w.srm', '--card', 'partner.key.card');
-    expect(text(named)).toMatch(/^recipients {2}partner, [0-9A-Z]{5}-/m);
+    expect(text(named)).toMatch(/^recipients {2}[0-9A-Z-]{29}, partner, not verified$/m);
+    const verified = await ok('inspect', 'w.srm', '--card', 'lab.key.card');
+    expect(text(verified)).toMatch(/^recipients {2}key [0-9a-f]{16}…$/m);
+    expect(text(verified)).toMatch(/^signed by +[0-9A-Z-]{29}, lab: its signature verifies$/m);
     expect(json(await ok('inspect', 'w.srm', '--json'))).toMatchObject({ suite: 'hybrid' });
   });
 
   it('hides recipients if asked', async () => {
     await ok('seal', 'w', '-o', 'h.srm', '--hide-recipients', ...sealing);
-    expect(text(await ok('inspect', 'h.srm'))).toMatch(/^recipients {2}hidden$/m);
+    expect(text(await ok('inspect', 'h.srm'))).toMatch(/^recipients {2}hidden, not verified$/m);
     await ok('open', 'h.srm', '-o', 'h', ...opening);
   });
 
@@ -201,7 +208,9 @@ describe('looking into an archive', () => {
     const policy = { type: 'strongroom/policy', version: 1 };
     const trust = [{ card: 'lab.key.card', roles: ['author', 'custodian'] }];
     writeFileSync(path('policy.json'), JSON.stringify({ ...policy, trust }));
-    expect(text(await ok('verify', 'w.srm', '--trust', 'policy.json'))).toMatch(/^author +lab \(/m);
+    expect(text(await ok('verify', 'w.srm', '--trust', 'policy.json'))).toMatch(
+      /^author +[0-9A-Z-]{29}, lab$/m,
+    );
     const report = json(await ok('verify', 'w.srm', '--json', ...opening));
     expect(report).toMatchObject({ author: { name: 'lab' }, keyring: { unlocked: true } });
     const quiet = await ok('verify', 'w.srm', '-q', '--signer', 'lab.key.card');

@@ -67,7 +67,7 @@ describe('a registry', () => {
     const { id } = listed.keys.find(({ name }: { name: string }) => name === 'lab');
     for (const key of ['lab', id.slice(0, 10), 'lab.key.card']) {
       const shown = text(await ok('keys', 'show', key, ...at('one'), ...admin));
-      expect(shown).toMatch(/^name +lab\n/);
+      expect(shown).toMatch(/^fingerprint +[0-9A-Z-]{29}\nname +lab\n/);
       expect(shown).toMatch(/\nstate +active\nroles +author\n/);
       expect(shown).toMatch(/Z {2}active from .*Z, by admin\n$/);
     }
@@ -140,7 +140,7 @@ describe('a registry', () => {
     const show = (key: string) => run('keys', 'show', key, ...at('twins'), ...admin);
     expectRefusal(await show('twin'), 2, /several keys are called so/);
     expectRefusal(await show('nobody'), 1, /no key in the registry/);
-    expect(text(await show('b.key.card'))).toMatch(/^name +twin/);
+    expect(text(await show('b.key.card'))).toMatch(/^fingerprint .*\nname +twin/);
   });
 });
 

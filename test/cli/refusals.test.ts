@@ -44,6 +44,18 @@ beforeAll(async () => {
 
 afterEach(() => expect(leftovers(cwd)).toEqual([]));
 
+it('repeats no line of a wrong file as recipients', async () => {
+  writeFileSync(path('oops'), `# mine\n${secret}\n`);
+  const outcome = await run('grant', 'w.srm', '--recipients-file', 'oops', ...opening);
+  expectRefusal(outcome, 1, /oops: line 2 does not lead to a card/);
+  expect(outcome.stderr).not.toContain('horse');
+});
+
+it('refuses a glob of nothing as a mistake in usage', async () => {
+  const outcome = await run('open', 'w.srm', '-o', 'no', '--only', '', ...opening);
+  expectRefusal(outcome, 2, /a glob has 1 to/);
+});
+
 const refusals: [name: string, args: string[], status: number, words: RegExp][] = [
   [
     'a wrong key',

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { concat, fromHex, hex, utf8 } from '#strongroom/bytes.js';
 import {
   ed25519,
+  mlDsa44,
   mlDsa65,
   mlDsa87,
   type SignatureAlgorithm,
@@ -21,7 +22,7 @@ const isRefused = (run: () => unknown): boolean => {
   return false;
 };
 
-describe.each<SignatureAlgorithm>([mlDsa65, mlDsa87, ed25519])('$name', (algorithm) => {
+describe.each<SignatureAlgorithm>([mlDsa44, mlDsa65, mlDsa87, ed25519])('$name', (algorithm) => {
   const publicKey = algorithm.publicKey(seed);
   const signature = algorithm.sign(seed, message);
 

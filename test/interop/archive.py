@@ -12,7 +12,7 @@ from paths import check_entries
 from primitives import SUITES, Floe, Suite, join, levels, sha384
 from quorums import quorums_shape
 from shapes import (MAX_INTEGER, Shape, array, base64_of, canonical, check, hexadecimal, integer,
-    literal, parse, record, require, row, text, time)  # fmt: skip
+    literal, name, parse, record, require, row, text, time)  # fmt: skip
 
 
 class Source:
@@ -177,17 +177,17 @@ def claims(value: Any) -> dict:
 def read_statement(core: Core, payload: bytes) -> dict:
     """The predicate, with the content root as `root`."""
     digest = hexadecimal(core.suite.hash_bytes)
-    count, name = len(core.suite.algorithms), text(1, 128, plain=True)
+    count = len(core.suite.algorithms)
     predecessor = record(
         archive=hexadecimal(32),
-        author=record(keys=array(hexadecimal(32), count, count), name=name),
+        author=record(keys=array(hexadecimal(32), count, count), name=name()),
         contentRoot=digest,
         time=time,
     )
     predicate = record(
         {'claims': claims, 'rekeyed': array(predecessor, 1, 256)},
         archive=hexadecimal(32),
-        author=record(keys=array(hexadecimal(32), 1, 2), name=name),
+        author=record(keys=array(hexadecimal(32), 1, 2), name=name()),
         commit=base64_of(48),
         core=base64_of(48),
         floe=base64_of(74),
@@ -238,7 +238,14 @@ def entry_shape(value: Any) -> dict:
     return (FILE if is_file else DIRECTORY)(value)
 
 
+OMS = record(
+    {'shardSize': integer(1)},
+    digests=array(array(hexadecimal(32))),
+    name=text(1, 255, plain=True),
+)
+
 MANIFEST = record(
+    {'oms': OMS},
     entries=array(entry_shape, 0, 2**24),
     length=integer(),
     type=literal('strongroom/manifest'),
@@ -256,6 +263,14 @@ def read_manifest(source: Source, core: Core, footer: Footer, seal: dict) -> byt
     return data
 
 
+def check_digests(oms: dict, entries: list[dict]) -> None:
+    sizes = [entry['size'] for entry in entries if entry['type'] == 'file']
+    shard = oms.get('shardSize')
+    expected = [1 if shard is None else -(-size // shard) for size in sizes]
+    found = [len(digests) for digests in oms['digests']]
+    require(found == expected, 'MANIFEST', 'not the digests that the files ask for')
+
+
 def open_manifest(core: Core, key: bytes, data: bytes, seal: dict) -> list[dict]:
     floe = Floe(key, data[:74], core.enc_seg_len, core.hash)
     parts = [data[at : at + core.enc_seg_len] for at in range(74, len(data), core.enc_seg_len)]
@@ -265,4 +280,6 @@ def open_manifest(core: Core, key: bytes, data: bytes, seal: dict) -> list[dict]
     length = seal['payload']['length']
     require(manifest['length'] == length, 'MANIFEST', 'length differs from the seal')
     check_entries(manifest['entries'], length)
+    if 'oms' in manifest:
+        check_digests(manifest['oms'], manifest['entries'])
     return manifest['entries']

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from primitives import Suite, key_id, pae, sha384, suite_named
 from shapes import (Shape, array, base64_of, canonical, check, hexadecimal, integer, literal,
-    parse, record, refuse, require, row, text, time)  # fmt: skip
+    name, parse, record, refuse, require, row, text, time)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class Card:
     sign: tuple[bytes, ...]
     created: str
     expires: str | None
+    imported: bool
 
     @property
     def kem_id(self) -> bytes:
@@ -65,8 +66,8 @@ def card_shape(value: Any) -> Card:
     found = record(signatures=array(lambda entry: entry), signed=SIGNED)(value)
     signed = found['signed']
     suite = signed['suite']
-    named = {name: signed[name] for name in ('name', 'suite', 'kem', 'created')}
-    card = Card(**named, sign=tuple(signed['sign']), expires=signed.get('expires'))
+    named = {member: signed[member] for member in ('name', 'suite', 'kem', 'created')}
+    card = Card(**named, sign=tuple(signed['sign']), expires=signed.get('expires'), imported='imported' in signed)
     check(len(card.kem) == suite.kem.public_bytes, 'wrong length of the KEM key')
     check(suite.kem.valid(card.kem), 'invalid KEM public key')
     expected = [algorithm.public_bytes for algorithm in suite.algorithms]
@@ -87,7 +88,7 @@ SIGNED = record(
     {'expires': time, 'imported': literal(True)},
     created=time,
     kem=base64_of(),
-    name=text(1, 128, plain=True),
+    name=name(),
     sign=array(base64_of(), 0, 2),
     suite=suite_named,
     type=literal('strongroom/card'),
@@ -106,6 +107,15 @@ def read_card(path: str) -> Card:
     data = read_small(path, 65536, 'CARD')
     require(data.endswith(b'\n'), 'CARD', 'the newline is missing')
     return parse('CARD', data[:-1], card_shape)
+
+
+def different(code: str, cards: list[Card]) -> None:
+    """Cards to be trusted, of which no two may have a key in common."""
+    owners: dict[bytes, str] = {}
+    for card in cards:
+        for key in (card.kem, *card.sign):
+            require(key not in owners, code, f'{ascii(card.name)} has a key of another card')
+            owners[key] = card.name
 
 
 # --- Trust [Trust policies] ---------------------------------------------------------------------
@@ -133,8 +143,7 @@ def read_policy(path: str) -> Trust:
         below = not os.path.isabs(place) and place.split('/')[0] not in ('.', '..')
         require(below, 'POLICY', 'a card is not below the policy')
         cards.append(read_card(os.path.join(os.path.dirname(path), place)))
-    keys = [card.sign for card in cards]
-    require(len(keys) == len(set(keys)), 'POLICY', 'two entries have the same signing keys')
+    different('POLICY', cards)
 
     def having(role: str) -> list[Card]:
         return [card for card, entry in zip(cards, policy['trust']) if role in entry['roles']]
@@ -219,13 +228,13 @@ def read_identity(path: str, passphrase: str | None) -> Identity:
     require(len(lines) == 3 and not lines[2], 'IDENTITY', 'not two lines')
     identity = parse('IDENTITY', lines[0], IDENTITY)
     card, kept = identity['card'], identity['protection']
+    require(not card.imported, 'IDENTITY', 'its card is of bare public keys')
     require(re.fullmatch(b'([0-9a-f]{2})*', lines[1]), 'IDENTITY', 'the second line is not hex')
     secret = bytes.fromhex(lines[1].decode())
     require('anchor' not in kept, 'ANCHOR', 'the key of the identity lives elsewhere')
     if kept['kdf'] == 'argon2id':
         secret = unlock(kept, passphrase, secret, lines[0])
     suite, kem_bytes = card.suite, card.suite.kem.seed_bytes
-    # An imported card without signing keys has no signing seeds either
     length = kem_bytes + 32 * len(card.sign)
     require(len(secret) == length, 'IDENTITY', 'wrong length of the secret')
     seeds = [secret[at : at + 32] for at in range(kem_bytes, length, 32)]

@@ -112,7 +112,7 @@ def ed25519_valid(public: bytes) -> bool:
     d = -121665 * pow(121666, -1, p)
     y = int.from_bytes(public, 'little') & (2**255 - 1)
     x_squared = (y * y - 1) * pow(d * y * y + 1, -1, p) % p
-    decodes = y < p and pow(x_squared, (p - 1) // 2, p) in (0, 1)
+    decodes = len(public) == 32 and y < p and pow(x_squared, (p - 1) // 2, p) in (0, 1)
     # Orders 1 and 2 have y of 1 and -1, order 4 has 0, and twice a point of order 8 has 0.
     return decodes and y not in (0, 1, p - 1) and (y * y + x_squared) % p != 0
 
@@ -125,8 +125,13 @@ class SignatureAlgorithm:
     public_bytes: int
     signature_bytes: int
     valid: Callable[[bytes], bool] = lambda public: True
+    nonce_bytes: int = 0
 
     def verify(self, public: bytes, signature: bytes, message: bytes) -> bool:
+        """OpenSSL verifies Ed25519 without the cofactor, but takes keys, and some versions R, of
+        small order."""
+        if not self.valid(public) or not self.valid(signature[: self.nonce_bytes]):
+            return False
         try:
             self.public.from_public_bytes(public).verify(signature, message)
         except InvalidSignature:
@@ -159,6 +164,7 @@ ED25519 = SignatureAlgorithm(
     public_bytes=32,
     signature_bytes=64,
     valid=ed25519_valid,
+    nonce_bytes=32,
 )
 
 

@@ -9,8 +9,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from cards import Identity
 from primitives import Suite, hkdf_expand, hkdf_extract, hpke_open, sha384
-from shapes import (Shape, array, base64_of, check, hexadecimal, integer, record, refuse, require,
-    text)  # fmt: skip
+from shapes import (Shape, array, base64_of, check, hexadecimal, integer, name, record, refuse, require)  # fmt: skip
 
 if TYPE_CHECKING:
     from archive import Core
@@ -22,12 +21,12 @@ def quorums_shape(suite: Suite) -> Shape:
         commitment=base64_of(48),
         enc=base64_of(suite.kem.enc_bytes),
         key=hexadecimal(32),
-        name=text(1, 128, plain=True),
+        name=name(),
         sealed=base64_of(81),
         signers=array(hexadecimal(32), signers, signers),
     )
     group = record(
-        name=text(1, 64, plain=True),
+        name=name(64),
         shares=array(share, 1, 255),
         threshold=integer(1, 255),
     )

@@ -30,7 +30,7 @@ from pathlib import Path
 import archive
 import quorums
 from archive import Core, Footer, Source
-from cards import Card, Identity, Trust, read_card, read_identity, read_policy
+from cards import Card, Identity, Trust, different, read_card, read_identity, read_policy
 from primitives import Floe, hkdf_expand, hkdf_extract, hpke_open, leaf, levels, pae
 from shapes import Refusal, canonical, require
 from tarstream import Plaintext, walk
@@ -237,8 +237,10 @@ def run(args: argparse.Namespace) -> None:
             passphrase = Path(args.passphrase_file).read_text('utf-8').removesuffix('\n')
         identities = [read_identity(path, passphrase) for path in args.identity]
     policies = [read_policy(path) for path in args.trust]
+    signers = [read_card(path) for path in args.signer]
+    different('CARD', signers)
     trust = Trust(
-        [read_card(path) for path in args.signer] + [c for p in policies for c in p.authors],
+        signers + [c for p in policies for c in p.authors],
         [card for policy in policies for card in policy.custodians],
     )
     opened = open_archive(args.archive, trust, identities, args.keyring)

@@ -1,16 +1,39 @@
 #!/usr/bin/env bash
-# Archives of the project's command against the second reader. Needs the build, and Python 3.11.
+# What the project writes against second readers: logs in Go, archives in Python; and models that
+# it signs against the reference implementation of Open Model Signing, both ways. Needs the build,
+# Python 3.11, and for logs Go 1.26.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-venv=.venv/interop
-wanted=test/interop/requirements.txt
-if ! cmp -s "$wanted" "$venv/installed.txt"; then
-  python3 -m venv --clear "$venv"
-  "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$wanted"
-  cp "$wanted" "$venv/installed.txt"
+if command -v go > /dev/null; then
+  logs=$(mktemp -d)
+  (cd test/interop/ledger && go build -o "$logs/check" .)
+  for size in 2 255 256 257 70001; do
+    mkdir "$logs/$size"
+    node test/interop/ledger/make.ts "$logs/$size" "$size"
+    "$logs/check" "$logs/$size"
+  done
+  rm -r "$logs"
+else
+  echo 'SKIPPED: logs against golang.org/x/mod/sumdb/tlog, since there is no Go here' >&2
 fi
 
-# Another command can be given instead, which takes what interop.py says.
+# A virtual environment with the packages of a list, made when the list has changed.
+environment() {
+  local venv=.venv/$1 wanted=test/interop/$2
+  if ! cmp -s "$wanted" "$venv/installed.txt"; then
+    python3 -m venv --clear "$venv"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$wanted"
+    cp "$wanted" "$venv/installed.txt"
+  fi
+}
+
+# Another command can be given instead, which takes what the scripts say.
 if [ $# -eq 0 ]; then set -- node bin/strongroom.js; fi
-exec "$venv/bin/python" -B test/interop/interop.py "$@"
+table="$(mktemp)"
+trap 'rm -f "$table"' EXIT
+node test/interop/table.ts > "$table"
+environment interop requirements.txt
+environment oms oms-requirements.txt
+.venv/interop/bin/python -B test/interop/interop.py "$table" "$@"
+.venv/oms/bin/python -B test/interop/oms.py "$@"

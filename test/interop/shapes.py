@@ -10,6 +10,20 @@ from typing import Any, NoReturn
 MAX_INTEGER = 2**53 - 1
 MAX_DEPTH = 64
 CONTROL = re.compile('[\0-\x1f\x7f-\x9f]')
+NONCHARACTER = re.compile(
+    '[\ufdd0-\ufdef'
+    + ''.join(chr(plane << 16 | last) for plane in range(17) for last in (0xFFFE, 0xFFFF))
+    + ']'
+)
+IGNORABLE = re.compile(
+    '[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e'
+    '\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8'
+    '\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]'
+)
+# What a name may not hold besides these three, and where it has no space
+UNSEEN = re.compile(
+    '[\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u2800\u3000]|^ |  | \\Z'
+)
 
 
 class Refusal(Exception):
@@ -44,6 +58,7 @@ def ordered(value: Any, depth: int = MAX_DEPTH) -> Any:
     if type(value) in (dict, list):
         check(depth, f'nested deeper than {MAX_DEPTH}')
     if type(value) is dict:
+        check('__proto__' not in value, 'a member called __proto__')
         names = sorted(value, key=lambda name: name.encode('utf-16-be'))
         return {name: ordered(value[name], depth - 1) for name in names}
     if type(value) is list:
@@ -66,13 +81,27 @@ def integer(low: int = 0, high: int = MAX_INTEGER) -> Shape:
 
 
 def text(low: int = 0, high: int = MAX_INTEGER, plain: bool = False) -> Shape:
-    """A string of `low` to `high` UTF-16 units; `plain` forbids control characters."""
+    """A string of `low` to `high` characters; `plain` forbids control characters."""
 
     def shape(value: Any) -> str:
         check(type(value) is str, 'a value is not a string')
-        check(low <= len(value.encode('utf-16-be')) // 2 <= high, 'a string has the wrong length')
+        check(low <= len(value) <= high, 'a string has the wrong length')
         check(not plain or not CONTROL.search(value), 'a string has a control character')
         return value
+
+    return shape
+
+
+def name(high: int = 128) -> Shape:
+    """A name of 1 to `high` characters."""
+    plain = text(1, high, plain=True)
+
+    def shape(value: Any) -> str:
+        found = plain(value)
+        found.encode()  # a UnicodeEncodeError, which is a ValueError, for half a surrogate pair
+        unseen = any(rule.search(found) for rule in (NONCHARACTER, IGNORABLE, UNSEEN))
+        check(not unseen, 'a name that does not look like what it is')
+        return found
 
     return shape
 
@@ -145,6 +174,11 @@ def record(optional: dict[str, Shape] | None = None, /, **members: Shape) -> Sha
     return shape
 
 
+def digits(spelling: str) -> int:
+    check(spelling.isdigit(), f'{spelling[:20]} is not an integer from 0 on')
+    return int(spelling)
+
+
 def not_an_integer(spelling: str) -> NoReturn:
     raise ValueError(f'{spelling[:20]} is not an integer')
 
@@ -157,8 +191,13 @@ def once(pairs: list[tuple[str, Any]]) -> dict:
 def parse(code: str, data: bytes, shape: Shape, any_layout: bool = False) -> Any:
     """One document, decoded by its shape; canonical unless it may have any layout."""
     try:
-        barred = {'parse_float': not_an_integer, 'parse_constant': not_an_integer}
-        value = json.loads(data.decode(), object_pairs_hook=once, **barred)
+        value = json.loads(
+            data.decode(),
+            object_pairs_hook=once,
+            parse_int=digits,
+            parse_float=not_an_integer,
+            parse_constant=not_an_integer,
+        )
         # Also in any layout, for the values that are barred
         spelled = canonical(value)
         check(any_layout or spelled == data, 'not canonical')

@@ -16,7 +16,6 @@ NUMBERS = (
     ('gid', 116, 8, True),
     ('size', 124, 12, False),
     ('mtime', 136, 12, True),
-    ('checksum', 148, 8, False),
     ('major', 329, 8, False),
     ('minor', 337, 8, False),
 )
@@ -66,9 +65,13 @@ def number(field: bytes, signed: bool) -> int:
         value = int.from_bytes(field[1:])
         require(value <= MAX_INTEGER, 'TAR', 'a number in a header is too large')
         return value
-    octal = re.fullmatch(rb' *([0-7]*)[ \0]*', field)
-    require(octal, 'TAR', 'a number in a header is neither octal nor base-256')
-    return int(octal[1] or b'0', 8)
+    return octal(field) if any(field) else 0
+
+
+def octal(field: bytes) -> int:
+    found = re.fullmatch(rb' *([0-7]+)[ \0]*', field)
+    require(found, 'TAR', 'a number in a header is neither octal nor base-256')
+    return int(found[1], 8)
 
 
 def name_field(field: bytes) -> bytes:
@@ -95,7 +98,7 @@ def read_header(block: bytes) -> Header:
     require(not any(block[500 if ustar else 345 :]), 'TAR', 'a header has fields of its own')
     numbers = {name: number(block[at : at + n], signed) for name, at, n, signed in NUMBERS}
     summed = sum(block) - sum(block[148:156]) + 8 * 0x20
-    require(numbers['checksum'] == summed, 'TAR', 'the checksum of a header is wrong')
+    require(octal(block[148:156]) == summed, 'TAR', 'the checksum of a header is wrong')
     name = name_field(block[:100])
     prefix = name_field(block[345:500]) if ustar else b''
     kind = b'0' if block[156] == 0 else block[156:157]
@@ -121,7 +124,10 @@ def pax_records(data: bytes) -> dict[bytes, bytes]:
         good = prefix.end() < end <= len(data) and data[end - 1] == 0x0A
         require(good, 'TAR', 'the length of a pax record is wrong')
         keyword = prefix[2]
-        good = keyword[0] != 0x20 and not CONTROL.search(keyword.decode(errors='replace'))
+        try:
+            good = keyword[0] != 0x20 and not CONTROL.search(keyword.decode())
+        except UnicodeDecodeError:
+            good = False
         require(good and keyword not in records, 'TAR', 'a pax keyword is malformed or repeated')
         require(not BARRED.fullmatch(keyword), 'TAR', 'a link, sparse or multi-volume member')
         records[keyword] = data[prefix.end() : end - 1]
@@ -136,7 +142,7 @@ def pax_size(header: Header, pax: dict[bytes, bytes]) -> int:
     """The record may only say what the header says, or cannot say."""
     if b'size' not in pax:
         return header.size
-    digits = re.fullmatch(rb'0*([0-9]{1,16})', pax[b'size'])
+    digits = re.fullmatch(rb'(0|[1-9][0-9]{0,15})', pax[b'size'])
     require(digits, 'TAR', 'a pax size is malformed')
     size = int(digits[1])
     agree = size == header.size or (header.size == 0 and size > 8**11 - 1)
@@ -147,7 +153,7 @@ def pax_size(header: Header, pax: dict[bytes, bytes]) -> int:
 def pax_mtime(header: Header, pax: dict[bytes, bytes]) -> int:
     if b'mtime' not in pax:
         return header.mtime
-    found = re.fullmatch(rb'([-+]?)0*([0-9]+)(\.[0-9]*)?', pax[b'mtime'])
+    found = re.fullmatch(rb'(-?)0*([0-9]+)(\.[0-9]*)?', pax[b'mtime'])
     require(found, 'TAR', 'a pax mtime is malformed')
     # The first 16 digits are enough to see that a time is beyond all bounds
     return 0 if found[1] == b'-' else int(found[2][:16])
@@ -161,6 +167,7 @@ def member_entry(header: Header, before: dict[bytes, bytes], at: int) -> dict | 
         refuse('PATH', 'a path is not UTF-8')
     size = pax_size(header, before)
     common = {'mode': header.mode, 'mtime': pax_mtime(header, before)}
+    require(common['mtime'] <= 2**33, 'PATH', 'a time after the year 2242')
     if header.kind == b'5':
         require(size == 0, 'TAR', 'a directory has a size')
         if path in ('.', './'):

@@ -5,6 +5,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { encodeCard, importedCard } from '#strongroom/keys/card.js';
 import { createIdentity } from '#strongroom/keys/identity.js';
 import { readPolicy, trustCards, trustedCard } from '#strongroom/keys/policy.js';
+import { badLayouts, layouts } from '../tables/texts.ts';
 import { codeOf, refusal } from './helpers.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'strongroom-policy-'));
@@ -53,6 +54,14 @@ describe('trust in cards', () => {
     expect(trustedCard(trustCards([]), 'author', adaKeys)).toBeUndefined();
     const mute = { entries: [{ card: recipient, roles: ['author'] as const }] };
     expect(trustedCard(mute, 'author', [])).toBeUndefined();
+  });
+
+  test('is not for two cards of one key, which it names', async () => {
+    const keys = [ada.kem, ...ada.signing].map(({ publicKey }) => publicKey);
+    const other = importedCard(ada.suite, keys as [Uint8Array], { name: 'Eve' });
+    const error = await refusal(() => trustCards([bob, ada, other]));
+    expect(error.message).toBe('two cards with the same key: Ada and Eve');
+    expect(await codeOf(() => trustCards([ada, ada]))).toBe('CARD_INVALID');
   });
 
   test('is not for a card that cannot sign', async () => {
@@ -136,6 +145,14 @@ describe('a trust policy', () => {
     const error = await refusal(() => read(source));
     expect(error).toMatchObject({ code: 'POLICY_INVALID', file: path });
     expect(error.message).toContain(path);
+  });
+
+  test.each(layouts)('may be written as %j', async (source) => {
+    expect(await read(source)).toEqual({ entries: [] });
+  });
+
+  test.each(badLayouts)('with %s is refused', async (_, source) => {
+    expect((await refusal(() => read(source))).code).toBe('POLICY_INVALID');
   });
 
   test.each([

@@ -8,8 +8,8 @@ import {
   signaturesVerify,
   signBytes,
   signDocument,
-  timeOf,
 } from '#strongroom/keys/signed.js';
+import { timeOf } from '#strongroom/time.js';
 import { suiteNames } from './helpers.ts';
 
 const type = 'application/vnd.strongroom.test+json';

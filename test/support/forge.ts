@@ -80,7 +80,7 @@ export function treeOf(core: Core, payload: Uint8Array) {
 /** What any recipient can get at. */
 export async function keysOf(archive: Uint8Array, recipient: Identity) {
   const { core, ring } = await frontOf(archive);
-  return { core, ring, ...unlockKeyring(ring, core, recipient, 'archive') };
+  return { core, ring, ...(await unlockKeyring(ring, core, recipient, 'archive')) };
 }
 
 const sealType = 'application/vnd.in-toto+json';

@@ -10,6 +10,7 @@ import { type TreeHash, treeHashes } from '../../crypto/hash.ts';
 import type { Control } from '../../engine/control.ts';
 import { readPipe, standard, using, writePipe } from '../../engine/files.ts';
 import { StrongroomError } from '../../errors.ts';
+import { type FileDigests, PassingDigests, type Sharding } from '../digests.ts';
 import { type Entry, extractedMode } from '../entry.ts';
 import { LeafBuffer, type Payload } from '../segments.ts';
 import { parents, pathFilter } from '../select.ts';
@@ -25,6 +26,8 @@ export interface PipeReport {
   /** Bytes of plaintext. */
   readonly length: number;
   readonly segments: number;
+  /** Of its files, if they were asked for. */
+  readonly digests?: FileDigests;
 }
 
 export type PipeJobReport = SealJobReport | PipeReport;
@@ -37,6 +40,8 @@ export interface SealPipeJob {
   readonly payload: OpenEndedPayload;
   readonly floe: FloeState;
   readonly output: SealTarget;
+  /** How to hash files with SHA-256; not at all when absent. */
+  readonly digests: Sharding | undefined;
 }
 
 /** Seals a tar from standard input, byte for byte. */
@@ -50,7 +55,8 @@ export async function sealPipe(
   const cipher = createThreadCipher(job.floe);
   const leaf = new LeafBuffer(segmentBytes, treeHashes[hash]);
   const leaves = new LeafReporter(report);
-  const follower = new TarFollower();
+  const digests = job.digests && new PassingDigests(job.digests);
+  const follower = new TarFollower(digests);
   // A segment is final if nothing follows it, so one is always read ahead.
   let current = new Uint8Array(segmentBytes);
   let ahead = new Uint8Array(segmentBytes);
@@ -75,7 +81,8 @@ export async function sealPipe(
           follower.end();
           await sink.finish?.();
           leaves.flush();
-          report({ entries: follower.entries, length, segments: index + 1 });
+          const held = { entries: follower.entries, length, segments: index + 1 };
+          report(digests === undefined ? held : { ...held, digests: digests.files });
           return;
         }
         [current, ahead, filled] = [ahead, current, next];

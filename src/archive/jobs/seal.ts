@@ -4,7 +4,9 @@ import { treeHashes } from '../../crypto/hash.ts';
 import type { Control } from '../../engine/control.ts';
 import { using } from '../../engine/files.ts';
 import { type Pieces, PiecesReader } from '../../engine/pieces.ts';
+import type { DigestRanges } from '../digests.ts';
 import { isFinal, LeafBuffer, type Payload, plaintextBytes } from '../segments.ts';
+import { type DigestReport, RangeHasher } from './digest.ts';
 import { LeafReporter } from './leaves.ts';
 import { runsOf, type SealJobReport, type SealTarget, sealSink } from './target.ts';
 
@@ -14,12 +16,14 @@ export interface SealJob {
   readonly floe: FloeState;
   readonly pieces: Pieces;
   readonly output: SealTarget;
+  /** What to hash with SHA-256 beside; nothing when absent. */
+  readonly digests: DigestRanges | undefined;
 }
 
 export async function sealSegments(
   job: SealJob,
   control: Control,
-  report: (report: SealJobReport) => void,
+  report: (report: SealJobReport | DigestReport) => void,
   signal: AbortSignal,
 ): Promise<void> {
   const { payload, output } = job;
@@ -33,16 +37,25 @@ export async function sealSegments(
   try {
     await using(sink, () =>
       using(new PiecesReader(job.pieces), async (reader) => {
-        for (let index = claim(); index !== undefined; index = claim()) {
-          const plain = plaintext.subarray(0, plaintextBytes(payload, index));
-          reader.read(plain, index * payload.segmentBytes);
-          const length = cipher.encrypt(plain, index, isFinal(payload, index), leaf.segment);
-          leaves.add(index, leaf.digest(index, length));
-          if (!(await sink.write(leaf.segment.subarray(0, length), index))) break;
-          control.report(plain.length);
+        const hasher = job.digests && new RangeHasher(job.digests, reader, control, report);
+        try {
+          for (;;) {
+            // As soon as sealing has reached a file, so that it is read from the disk once
+            hasher?.hashBefore(() => control.claimed * payload.segmentBytes);
+            const index = claim();
+            if (index === undefined) break;
+            const plain = plaintext.subarray(0, plaintextBytes(payload, index));
+            reader.read(plain, index * payload.segmentBytes);
+            const length = cipher.encrypt(plain, index, isFinal(payload, index), leaf.segment);
+            leaves.add(index, leaf.digest(index, length));
+            if (!(await sink.write(leaf.segment.subarray(0, length), index))) break;
+            control.report(plain.length);
+          }
+          await sink.finish?.();
+          leaves.flush();
+        } finally {
+          hasher?.close();
         }
-        await sink.finish?.();
-        leaves.flush();
       }),
     );
   } finally {

@@ -38,14 +38,15 @@ export const invalidTar = (at: number, why: string, hint?: string): StrongroomEr
 const ustar = Uint8Array.of(0x75, 0x73, 0x74, 0x61, 0x72, 0, 0x30, 0x30);
 const gnu = Uint8Array.of(0x75, 0x73, 0x74, 0x61, 0x72, 0x20, 0x20, 0);
 
+/** The fields that are numbers, and whether `ff`, for below zero, may begin them. */
 const numbers = {
-  mode: [100, 8],
-  uid: [108, 8],
-  gid: [116, 8],
-  size: [124, 12],
-  mtime: [136, 12],
-  devmajor: [329, 8],
-  devminor: [337, 8],
+  mode: [100, 8, false],
+  uid: [108, 8, true],
+  gid: [116, 8, true],
+  size: [124, 12, false],
+  mtime: [136, 12, true],
+  devmajor: [329, 8, false],
+  devminor: [337, 8, false],
 } as const;
 
 /**
@@ -65,13 +66,12 @@ export function decodeHeader(block: Uint8Array, at: number): Header {
 
   const values = {} as Record<keyof typeof numbers, number>;
   for (const field of Object.keys(numbers) as (keyof typeof numbers)[]) {
-    const [from, length] = numbers[field];
+    const [from, length, signed] = numbers[field];
     const value = decodeNumber(block.subarray(from, from + length));
     if (value === undefined) throw invalidTar(at, `${field} is not a number`);
+    if (value < 0 && !signed) throw invalidTar(at, `a ${field} below zero`);
     values[field] = value;
   }
-  if (values.size < 0) throw invalidTar(at, 'a size below zero');
-  if (values.mode < 0) throw invalidTar(at, 'a mode below zero');
 
   // In GNU tar's own format the prefix's place holds other fields, unused but in incremental
   // and multi-volume tars; some programs take them for a prefix all the same.
@@ -106,7 +106,7 @@ function checksum(block: Uint8Array): number {
   return sum;
 }
 
-/** Leading spaces, digits, then spaces and NULs or nothing: all that real tars write. */
+/** Leading spaces, one digit or more, then spaces and NULs or nothing: all that real tars write. */
 function octal(field: Uint8Array): number | undefined {
   let at = 0;
   while (field[at] === 0x20) at++;
@@ -123,7 +123,7 @@ function octal(field: Uint8Array): number | undefined {
 
 /**
  * Octal, or GNU's base 256 up to 2^53 − 1; -1 for all below zero, as GNU tar writes times
- * before 1970. A field of NULs is 0.
+ * before 1970. A field of NULs is 0; of one of spaces GNU tar says that it is no number.
  */
 function decodeNumber(field: Uint8Array): number | undefined {
   if (field[0] === 0xff) return -1;

@@ -18,7 +18,7 @@ const utf8Charset = 'ISO-IR 10646 2000 UTF-8';
 // Records that change which bytes or which file a member is. GNU: sparse files, volumes of a
 // set, directory dumps. The others, of star and Solaris: sparse files and volumes as well.
 const refused =
-  /^(?:GNU\..*|linkpath|SCHILY\.(?:realsize|offset|filetype|volhdr\..*)|SUN\.holes.*)$/;
+  /^(?:GNU\..*|linkpath|SCHILY\.(?:realsize|offset|filetype|volhdr\..*)|SUN\.holes.*)$/s;
 
 /**
  * What the records of an `x` header set; owners, comments and vendors' attributes are ignored.
@@ -99,7 +99,7 @@ function decodeRecords(bytes: Uint8Array, at: number): Map<string, Uint8Array> {
 function decodeKey(bytes: Uint8Array): string | undefined {
   try {
     const key = text(bytes);
-    return /^(?! )[^\p{Control}\p{Zl}\p{Zp}]+$/u.test(key) ? key : undefined;
+    return /^(?! )\P{Control}+$/u.test(key) ? key : undefined;
   } catch {
     return undefined;
   }

@@ -34,6 +34,31 @@ export async function readTarEntriesAsync(
   return step.value;
 }
 
+/**
+ * The entries of a tar one by one, from a header at `from` on, up to the first file: what lies
+ * behind its bytes is not looked at.
+ */
+export async function* readTarHeaders(
+  readAt: (offset: number, length: number) => Promise<Uint8Array>,
+  from: number,
+  length: number,
+): AsyncGenerator<Entry, void> {
+  const walk = walkTar();
+  let position = from;
+  let bytes: Uint8Array = new Uint8Array();
+  for (let result = walk.next(); !result.done; result = walk.next(bytes)) {
+    const step = result.value;
+    if (step.op === 'entry') {
+      const { entry } = step;
+      yield entry.type === 'file' ? { ...entry, offset: entry.offset + from } : entry;
+      if (entry.type === 'file') return;
+    }
+    if (step.op !== 'take') continue;
+    bytes = await readAt(position, Math.min(step.bytes, Math.max(0, length - position)));
+    position += bytes.length;
+  }
+}
+
 type Read = { offset: number; length: number };
 
 /** The walk as the reads that it needs, each answered with its bytes. */

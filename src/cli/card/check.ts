@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { StrongroomError } from '../../errors.ts';
+import { timeOf } from '../../time.ts';
 import { report, warn } from '../messages.ts';
 import { jsonOption } from '../options.ts';
 import { describe, lines } from './show.ts';
@@ -38,7 +39,7 @@ async function run(path: string, options: Options): Promise<void> {
       { file: path },
     );
   }
-  const now = `${new Date().toISOString().slice(0, 19)}Z`;
+  const now = timeOf();
   if (!isValidAt(card, now)) {
     const when = now < created ? `is not valid before ${created}` : `expired at ${expires}`;
     throw new StrongroomError('CARD_EXPIRED', `${path}: the card ${when}`, { file: path });

@@ -42,8 +42,8 @@ export function describe(card: Card) {
 /** A card for people. */
 export function lines({ name, suite, fingerprint, created, expires, imported, signing }: Card) {
   return table([
-    ['name', name],
     ['fingerprint', fingerprint],
+    ['name', name],
     ['suite', suite.name],
     ['created', created],
     ['expires', expires ?? 'never'],

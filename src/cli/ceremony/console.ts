@@ -1,7 +1,8 @@
 /** The console of a ceremony on a terminal: lines and prompts on standard error. */
-import { printable } from '../../archive/paths.ts';
+
 import { StrongroomError } from '../../errors.ts';
 import type { Console } from '../../index.ts';
+import { printable } from '../../text.ts';
 import { askPassphrase } from '../passphrase.ts';
 
 export const say = (line: string): void => {
@@ -31,6 +32,7 @@ export function terminalConsole(signal: AbortSignal): Console {
     passphrase: ({ who, what }, isNew) =>
       askPassphrase({
         message: `${who}: ${what}`,
+        signal,
         ...(isNew ? { again: `${who}: the same passphrase again` } : {}),
       }),
   };

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { Card, Change, Role } from '../../index.ts';
 import { readCards } from '../access.ts';
+import { who } from '../format.ts';
 import { report, tell } from '../messages.ts';
 import { collect, expiry, jsonOption, moment, oneOf } from '../options.ts';
 import { openRegistry, type SignOptions, signing, signOptions } from './registry.ts';
@@ -56,7 +57,7 @@ async function run(paths: readonly string[], options: Options): Promise<void> {
   const files = await signing(options, registry, (signer) =>
     addKeys(registry, additions, { signer }),
   );
-  for (const { name, fingerprint } of cards) tell(`added ${name}, ${fingerprint}`);
+  for (const card of cards) tell(`added ${who(card)}`);
   const ids = cards.map(({ kem }) => kem.id);
   if (options.json) report(options, { registry: registry.directory, keys: ids, files }, []);
 }

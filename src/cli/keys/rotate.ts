@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { readCards } from '../access.ts';
+import { who } from '../format.ts';
 import { report, tell } from '../messages.ts';
 import { jsonOption, moment } from '../options.ts';
 import { findKey, openRegistry, type SignOptions, signing, signOptions } from './registry.ts';
@@ -41,7 +42,7 @@ async function run(text: string, path: string, options: Options): Promise<void> 
   const files = await signing(options, registry, (signer) =>
     rotateKey(registry, key, card, { signer, until, reason }),
   );
-  tell(`${card.name}, ${card.fingerprint}, takes over from ${key.card.name}`, {
+  tell(`${who(card)}, takes over from ${key.card.name}`, {
     hint: 'grant the new key what the old one can open: see "strongroom keys affected"',
   });
   if (options.json) report(options, { key: key.id, successor: card.kem.id, files }, []);

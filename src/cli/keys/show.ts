@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { RegisteredEvent } from '../../index.ts';
 import { lines as cardLines } from '../card/show.ts';
+import { who } from '../format.ts';
 import { report, table } from '../messages.ts';
 import { jsonOption } from '../options.ts';
 import { describe } from './list.ts';
@@ -39,7 +40,7 @@ async function run(text: string, options: Options): Promise<void> {
       ['state', state],
       ['roles', key.roles.join(', ') || 'none'],
       ['key id', key.id],
-      ['successor', successor && `${successor.name}, ${successor.fingerprint}`],
+      ['successor', successor && who(successor)],
     ]),
     ...key.life.map(eventLine),
   ];

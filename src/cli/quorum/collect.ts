@@ -1,25 +1,37 @@
 import type { Command } from 'commander';
 import type { QuorumReport } from '../../index.ts';
-import { assertFree, assertThere, trustOf } from '../access.ts';
+
+import { assertFree, assertThere, freshnessOf, trustOf } from '../access.ts';
+import { type RecordOptions, recordOptions, tellRecorded, withRecord } from '../custody/options.ts';
+
 import { bytes, plural } from '../format.ts';
 import { report, table, tell } from '../messages.ts';
 import {
+  type FreshnessOptions,
+  freshnessOptions,
   jsonOption,
   keyringOption,
+  passphraseOptions,
   runOptions,
   type TrustOptions,
   trustOptions,
 } from '../options.ts';
+import type { PassphraseOptions } from '../passphrase.ts';
 import { operate } from '../progress.ts';
 import { type KeyPassphraseOptions, keyPassphraseOptions, unlockRequestKey } from './access.ts';
 
-interface CheckOptions extends TrustOptions {
+interface CheckOptions extends TrustOptions, FreshnessOptions {
   readonly archive: string;
   readonly keyring?: string;
   readonly json?: boolean;
 }
 
-interface CombineOptions extends CheckOptions, KeyPassphraseOptions {
+interface CombineOptions
+  extends CheckOptions,
+    KeyPassphraseOptions,
+    PassphraseOptions,
+    Omit<RecordOptions, 'record'> {
+  readonly record?: string;
   readonly requestKey: string;
   readonly output?: string;
   readonly threads?: number;
@@ -28,7 +40,9 @@ interface CombineOptions extends CheckOptions, KeyPassphraseOptions {
 
 const collectOptions = (command: Command): Command =>
   jsonOption(
-    keyringOption(trustOptions(command.requiredOption('--archive <FILE>', 'what it is about'))),
+    freshnessOptions(
+      keyringOption(trustOptions(command.requiredOption('--archive <FILE>', 'what it is about'))),
+    ),
   );
 
 export function addCombine(quorum: Command): void {
@@ -49,7 +63,8 @@ export function addCombine(quorum: Command): void {
     --request-key eval.req.key --trust policy.json -o weights
 `,
     );
-  runOptions(keyPassphraseOptions(collectOptions(command)))
+  const withRecording = passphraseOptions(recordOptions(command, '--record <IDENTITY>'));
+  runOptions(keyPassphraseOptions(collectOptions(withRecording)))
     .requiredOption('--request-key <FILE>', 'its key, as "quorum request" wrote it')
     .option('-o, --output <DIR>', 'open into this directory, which is not there yet')
     .action(combine);
@@ -64,23 +79,44 @@ async function combine(
   const trust = await trustOf(options);
   for (const file of [path, archive, requestKey]) assertThere(file);
   if (output !== undefined) assertFree(output, 'directory');
-  const { combineApprovals, open } = await import('../../index.ts');
+  const { combineApprovals, open, recordRelease } = await import('../../index.ts');
+  const freshness = await freshnessOf(options);
   const key = await unlockRequestKey(requestKey, options);
   try {
-    const found = await combineApprovals(path, approvals, { archive, trust, keyring, key });
+    const found = await combineApprovals(path, approvals, {
+      archive,
+      trust,
+      keyring,
+      key,
+      ...freshness,
+    });
     try {
       const lines = counted(found);
       if (output === undefined) {
-        report(
-          options,
-          summary(found),
-          options.quiet ? [] : [...lines, 'the key fits the archive'],
+        const told = await withRecord(options, undefined, async (record) =>
+          record === undefined
+            ? undefined
+            : recordRelease(archive, found, { ...record, identity: record.signer, trust, keyring }),
         );
+        const all = told === undefined ? summary(found) : { ...summary(found), custody: told };
+        report(options, all, options.quiet ? [] : [...lines, 'the key fits the archive']);
+        tellRecorded(told, options);
         return;
       }
-      const opened = await operate('opening', options, (run) =>
-        open(archive, { ...run, identity: found, trust, keyring, output }),
+      const opened = await withRecord(options, undefined, (record) =>
+        operate('opening', options, (run) =>
+          open(archive, {
+            ...run,
+            ...freshness,
+            identity: found,
+            trust,
+            keyring,
+            output,
+            record,
+          }),
+        ),
       );
+      tellRecorded(opened.custody, options);
       tell(
         `opened ${plural(opened.files, 'file')}, ${bytes(opened.bytes)} into ${output}`,
         options,
@@ -120,7 +156,8 @@ async function check(
   const trust = await trustOf(options);
   for (const file of [path, archive]) assertThere(file);
   const { checkQuorum } = await import('../../index.ts');
-  const found = await checkQuorum(path, proofs, { archive, trust, keyring });
+  const freshness = await freshnessOf(options);
+  const found = await checkQuorum(path, proofs, { archive, trust, keyring, ...freshness });
   report(options, summary(found), [...counted(found), 'they could open the archive']);
 }
 

@@ -1,7 +1,7 @@
 /** Asking a person for a decision, on a terminal only. */
 
-import { printable } from '../../archive/paths.ts';
 import { StrongroomError } from '../../errors.ts';
+import { printable } from '../../text.ts';
 
 /**
  * Shows `lines` on standard error and asks; no is the default.

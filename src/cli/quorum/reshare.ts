@@ -2,12 +2,18 @@ import type { Command } from 'commander';
 import { StrongroomError } from '../../errors.ts';
 import type { KeyHolder } from '../../index.ts';
 import { assertFree, assertThere, freshnessOf, trustOf, unlockIdentity } from '../access.ts';
+import {
+  type CustodyOptions,
+  custodyOptions,
+  tellRecorded,
+  withLedger,
+} from '../custody/options.ts';
 import { plural } from '../format.ts';
 import { report, tell, warn } from '../messages.ts';
 import { type AccessOptions, accessOptions, collect, jsonOption } from '../options.ts';
 import { type ApprovalOptions, approvalOptions, byApprovals, withApprovals } from './access.ts';
 
-interface Options extends AccessOptions, ApprovalOptions {
+interface Options extends AccessOptions, ApprovalOptions, CustodyOptions {
   readonly quorum?: readonly string[];
   readonly none?: boolean;
   readonly reason?: string;
@@ -37,7 +43,7 @@ export function addReshare(quorum: Command): void {
     .option('--none', 'have no quorum any more')
     .option('--reason <TEXT>', 'recorded in the key ring')
     .option('-o, --output <FILE>', 'write a detached key ring, and leave the archive alone');
-  jsonOption(approvalOptions(accessOptions(command))).action(run);
+  jsonOption(custodyOptions(approvalOptions(accessOptions(command)))).action(run);
 }
 
 async function run(archive: string, options: Options): Promise<void> {
@@ -56,17 +62,21 @@ async function run(archive: string, options: Options): Promise<void> {
   const identity = await unlockIdentity(options.identity, options);
   try {
     const reshare = (holder: KeyHolder) =>
-      reshareQuorum(archive, {
-        identity,
-        holder,
-        trust,
-        quorums,
-        reason,
-        keyring,
-        output,
-        ...freshness,
-        onWarning: warn,
-      });
+      withLedger(options, (ledger) =>
+        reshareQuorum(archive, {
+          identity,
+          holder,
+          trust,
+          quorums,
+          reason,
+          keyring,
+          output,
+          ...freshness,
+          custody: options.custody,
+          ledger,
+          onWarning: warn,
+        }),
+      );
     const done = byApprovals(options)
       ? await withApprovals(archive, options, trust, reshare)
       : await reshare(identity);
@@ -75,6 +85,7 @@ async function run(archive: string, options: Options): Promise<void> {
         plural(done.shares, 'share'),
       { hint: 'old shares still open old copies of the key ring: "strongroom rekey" ends that' },
     );
+    tellRecorded(done.custody, {});
     if (options.json) report(options, done, []);
   } finally {
     identity.wipe();

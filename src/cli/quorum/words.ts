@@ -1,6 +1,6 @@
 /** What is asked of custodians, in words. */
 import type { QuestionView } from '../../index.ts';
-import { bytes } from '../format.ts';
+import { bytes, who } from '../format.ts';
 import { encode, table } from '../messages.ts';
 
 /** Lines for people; whoever prints them escapes them. */
@@ -12,16 +12,17 @@ export function inWords(view: QuestionView): string[] {
       : 'for proof that you still could: nothing secret leaves';
   return table([
     ['asks', asks],
-    ['by', `${requester.name} (${requester.fingerprint})`],
+    ['by', quoted(requester.name)],
     ['', requester.known ? 'whom your trust names' : 'whom your trust does not name: call them'],
-    ['for', view.purpose],
+    ['fingerprint', requester.fingerprint],
+    ['for', quoted(view.purpose)],
     ['asked at', view.askedAt],
     ['until', view.expires],
     ['archive', view.archive],
     ['content', view.contentRoot],
     ['payload', bytes(view.payloadBytes)],
     ['claims', claims && encode(claims)],
-    ['author', `${author.name} (${author.fingerprint})`],
+    ['author', who(author)],
     ['sealed at', view.sealedAt],
     ...groups.map(
       ({ name, threshold, custodians }, i) =>
@@ -32,3 +33,9 @@ export function inWords(view: QuestionView): string[] {
     ),
   ]);
 }
+
+/**
+ * What others wrote, marked as such, and without runs of spaces: on a terminal that wraps, they
+ * could make words stand where a line of ours would begin.
+ */
+const quoted = (text: string): string => JSON.stringify(text.replace(/ {2,}/g, ' '));

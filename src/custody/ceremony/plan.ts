@@ -2,14 +2,14 @@
  * The plan of a ceremony: who takes part in which role, and what quorum their keys make. It is
  * written, read and agreed on before anyone sits down (docs/format.md, "Ceremonies").
  */
-import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { quorumLimits } from '../../archive/quorum.ts';
-import { base64, text } from '../../bytes.ts';
+import { base64 } from '../../bytes.ts';
+import { sha384 } from '../../crypto/hash.ts';
 import type { SuiteName } from '../../crypto/suites.ts';
 import { suites } from '../../crypto/suites.ts';
 import { StrongroomError } from '../../errors.ts';
-import { cardDocumentSchema } from '../../keys/card.ts';
+import { decodeAnyLayout } from '../../json.ts';
 import { schemas } from '../../keys/signed.ts';
 
 export const maxPlanBytes = 65536;
@@ -17,7 +17,7 @@ export const maxPlanBytes = 65536;
 /** So that a transcript, which holds every card, stays within its bound. */
 export const maxPeople = 64;
 
-const name = cardDocumentSchema.shape.signed.shape.name;
+const name = schemas.name();
 
 /** Whoever signs the transcript may bring a key that others trust already. */
 const signer = z.strictObject({ name, identity: z.string().min(1).max(4096).exactOptional() });
@@ -26,7 +26,7 @@ export const groupsSchema = z
   .array(
     z.strictObject({
       custodians: z.array(name).min(1).max(maxPeople),
-      name: name.max(quorumLimits.groupName),
+      name: schemas.name(quorumLimits.groupName),
       threshold: z.int().min(1).max(maxPeople),
     }),
   )
@@ -76,20 +76,15 @@ export interface Plan {
  * @throws StrongroomError `CEREMONY_PLAN_INVALID`.
  */
 export function decodePlan(bytes: Uint8Array, file: string): Plan {
-  const refuse = (why: string, cause?: unknown) =>
-    new StrongroomError('CEREMONY_PLAN_INVALID', `${file}: ${why}`, { file, cause });
-  let value: unknown;
-  try {
-    value = JSON.parse(text(bytes));
-  } catch (cause) {
-    throw refuse('not JSON', cause);
-  }
-  const parsed = planSchema.safeParse(value);
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    throw refuse(`${issue?.path.join('.') || 'document'}: ${issue?.message ?? 'invalid'}`);
-  }
-  const { administrator, witnesses, groups, title, suite = 'hybrid', expires } = parsed.data;
+  const refuse = (why: string) =>
+    new StrongroomError('CEREMONY_PLAN_INVALID', `${file}: ${why}`, { file });
+  const parsed = decodeAnyLayout(bytes, planSchema, {
+    what: file,
+    file,
+    code: 'CEREMONY_PLAN_INVALID',
+    maxBytes: maxPlanBytes,
+  });
+  const { administrator, witnesses, groups, title, suite = 'hybrid', expires } = parsed;
   const people: Participant[] = [
     { ...administrator, role: 'administrator' },
     ...witnesses.map((witness) => ({ ...witness, role: 'witness' as const })),
@@ -97,7 +92,7 @@ export function decodePlan(bytes: Uint8Array, file: string): Plan {
   ];
   const fault = faultIn(people, groups);
   if (fault !== undefined) throw refuse(fault);
-  const digest = base64(createHash('sha384').update(bytes).digest());
+  const digest = base64(sha384(bytes));
   return { title, suite, expires, people, groups, digest };
 }
 

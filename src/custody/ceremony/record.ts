@@ -1,12 +1,14 @@
 /** What happens in a ceremony, with the time: the steps, and whatever went otherwise. */
-import { timeOf } from '../../keys/signed.ts';
+
+import { cutText } from '../../text.ts';
+import { timeOf } from '../../time.ts';
 
 export interface Entry {
   readonly text: string;
   readonly time: string;
 }
 
-/** The longest that one entry may be, in UTF-16 units. */
+/** The longest that one entry may be, in characters. */
 export const maxEntry = 1024;
 export const maxEntries = 2000;
 
@@ -19,7 +21,7 @@ export interface CeremonyRecord {
 
 export function createRecord(): CeremonyRecord {
   const [steps, deviations]: [Entry[], Entry[]] = [[], []];
-  const entry = (text: string): Entry => ({ text: cut(text), time: timeOf() });
+  const entry = (text: string): Entry => ({ text: cutText(text, maxEntry), time: timeOf() });
   return {
     steps,
     deviations,
@@ -27,6 +29,3 @@ export function createRecord(): CeremonyRecord {
     deviation: (text) => deviations.push(entry(text)),
   };
 }
-
-/** Not within a surrogate pair: half of one has no UTF-8. */
-const cut = (text: string): string => text.slice(0, maxEntry).replace(/[\ud800-\udbff]$/, '');

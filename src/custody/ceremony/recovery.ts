@@ -10,7 +10,7 @@ import { equal, wipe } from '../../bytes.ts';
 import { StrongroomError } from '../../errors.ts';
 import type { Card } from '../../keys/card.ts';
 import { createIdentity, type Identity } from '../../keys/identity.ts';
-import { timeOf } from '../../keys/signed.ts';
+import { timeOf } from '../../time.ts';
 import { type Answer, answer } from '../quorum/answer.ts';
 import { combine } from '../quorum/combine.ts';
 import { createRequest, type Question } from '../quorum/question.ts';

@@ -18,10 +18,10 @@ export const maxTranscriptBytes = 2 ** 21;
 
 const payloadType = 'application/vnd.strongroom.ceremony-transcript.v1+json';
 
-const person = cardDocumentSchema.shape.signed.shape.name;
+const person = schemas.name();
 
 const entries = z
-  .array(z.strictObject({ text: z.string().min(1).max(maxEntry), time: schemas.time }))
+  .array(z.strictObject({ text: schemas.text(1, maxEntry), time: schemas.time }))
   .max(maxEntries);
 
 const signedSchema = z.strictObject({
@@ -30,9 +30,9 @@ const signedSchema = z.strictObject({
   ended: schemas.time,
   groups: groupsSchema,
   machine: z.strictObject({
-    node: z.string().min(1).max(64),
-    platform: z.string().min(1).max(64),
-    routes: z.array(z.string().min(1).max(64)).max(64).exactOptional(),
+    node: schemas.text(1, 64),
+    platform: schemas.text(1, 64),
+    routes: z.array(schemas.text(1, 64)).max(64).exactOptional(),
   }),
   people: z
     .array(z.strictObject({ card: cardDocumentSchema, role: z.enum(roleNames) }))

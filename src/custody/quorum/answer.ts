@@ -6,11 +6,13 @@ import { z } from 'zod';
 import type { Core } from '../../archive/core.ts';
 import { type QuorumStanza, sealedShareBytes } from '../../archive/quorum.ts';
 import { base64, fromBase64, hex, wipe } from '../../bytes.ts';
+import { sha384 } from '../../crypto/hash.ts';
 import { hpkeSeal } from '../../crypto/hpke.ts';
 import { StrongroomError } from '../../errors.ts';
 import { type Card, cardDocumentSchema, isValidAt } from '../../keys/card.ts';
 import type { Identity } from '../../keys/identity.ts';
-import { schemas, timeOf } from '../../keys/signed.ts';
+import { schemas } from '../../keys/signed.ts';
+import { timeOf } from '../../time.ts';
 import { decodeSigned, encodeSigned } from './document.ts';
 import { approvalInfo, type Question, type QuestionKind } from './question.ts';
 import { openShare, shareOf } from './share.ts';
@@ -62,6 +64,9 @@ export interface Answer {
   /** For messages. */
   readonly name: string;
 }
+
+/** Base64: SHA-384 over the document, without its newline. */
+export const answerDigest = ({ bytes }: Answer): string => base64(sha384(bytes.subarray(0, -1)));
 
 const payloadType = (kind: AnswerKind) => `application/vnd.strongroom.quorum-${kind}.v1+json`;
 

@@ -2,14 +2,16 @@
  * What custodians are asked: to approve a request, or to prove in a challenge that they still
  * could. Both are signed documents (docs/format.md, "Requests and challenges").
  */
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import type { Core } from '../../archive/core.ts';
 import { base64, concat, fromBase64, fromHex, hex, utf8 } from '../../bytes.ts';
+import { sha384 } from '../../crypto/hash.ts';
 import { StrongroomError } from '../../errors.ts';
 import { type Card, cardDocumentSchema, isValidAt } from '../../keys/card.ts';
 import type { Identity } from '../../keys/identity.ts';
-import { schemas, timeOf } from '../../keys/signed.ts';
+import { schemas } from '../../keys/signed.ts';
+import { timeOf } from '../../time.ts';
 import { decodeSigned, encodeSigned } from './document.ts';
 import { freshRequestKey, type RequestKey } from './request-key.ts';
 
@@ -24,11 +26,7 @@ const common = {
   created: schemas.time,
   expires: schemas.time,
   nonce: schemas.base64(32),
-  purpose: z
-    .string()
-    .min(1)
-    .max(maxPurpose)
-    .refine((text) => !/[\p{Cc}\p{Cs}]/u.test(text), 'a purpose has no control characters'),
+  purpose: schemas.line(1, maxPurpose),
   split: schemas.keyId,
   version: z.literal(1),
 };
@@ -139,8 +137,8 @@ export function decodeQuestion(
     if (kem.length !== card.suite.kem.publicKeyBytes) throw refuse('its key has a wrong length');
     card.suite.kem.validate(kem);
   }
-  const digest = createHash('sha384').update(bytes.subarray(0, -1)).digest();
-  return { kind, card, signed: body, digest: new Uint8Array(digest), bytes: bytes.slice() };
+  const digest = sha384(bytes.subarray(0, -1));
+  return { kind, card, signed: body, digest, bytes: bytes.slice() };
 }
 
 /** What an approval's share is sealed with: to this request, at this place of the split. */

@@ -1,5 +1,5 @@
 /** One share: sealed to its custodian, committed to in public (docs/format.md, "Quorums"). */
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import type { Core } from '../../archive/core.ts';
 import {
   type QuorumStanza,
@@ -8,6 +8,7 @@ import {
   shareSaltBytes,
 } from '../../archive/quorum.ts';
 import { base64, concat, equal, fromBase64, fromHex, utf8, wipe } from '../../bytes.ts';
+import { sha384 } from '../../crypto/hash.ts';
 import { hpkeOpen, hpkeSeal } from '../../crypto/hpke.ts';
 import { StrongroomError } from '../../errors.ts';
 import type { Card } from '../../keys/card.ts';
@@ -37,14 +38,18 @@ const shareInfo = (core: Core, commit: Uint8Array, place: SharePlace): Uint8Arra
 
 /** The public commitment to a share, 48 bytes. */
 function commitmentTo(opened: OpenedShare, { split, group, index }: SharePlace): Uint8Array {
-  const digest = createHash('sha384')
-    .update(utf8('strongroom/v1/share-commitment'))
-    .update(fromHex(split))
-    .update(Uint8Array.of(group, index))
-    .update(opened.subarray(shareBytes))
-    .update(opened.subarray(0, shareBytes))
-    .digest();
-  return new Uint8Array(digest);
+  const message = concat(
+    utf8('strongroom/v1/share-commitment'),
+    fromHex(split),
+    Uint8Array.of(group, index),
+    opened.subarray(shareBytes),
+    opened.subarray(0, shareBytes),
+  );
+  try {
+    return sha384(message);
+  } finally {
+    wipe(message);
+  }
 }
 
 /** Whether it is the share that the key ring commits to at this place. */

@@ -9,6 +9,7 @@ import { hkdfSha384 } from '../../crypto/kdf.ts';
 import type { Suite } from '../../crypto/suites.ts';
 import { StrongroomError } from '../../errors.ts';
 import { assertSealable, type Card } from '../../keys/card.ts';
+import { schemas } from '../../keys/signed.ts';
 import { combineShares, splitSecret } from './shamir.ts';
 import { sealShare } from './share.ts';
 
@@ -46,8 +47,8 @@ export function assertPlans(plans: readonly QuorumPlan[], suite: Suite, now: str
     for (const { name, threshold, custodians } of groups) {
       if (names.has(name)) throw refuse(`two groups are named ${name}`);
       names.add(name);
-      if (!/^[^\p{Cc}\p{Cs}]{1,64}$/u.test(name) || name.length > quorumLimits.groupName) {
-        throw refuse('the name of a group has 1 to 64 characters and no control characters');
+      if (!schemas.name(quorumLimits.groupName).safeParse(name).success) {
+        throw refuse('the name of a group has 1 to 64 characters, none of them unseen');
       }
       if (custodians.length > quorumLimits.shares) {
         throw refuse(`${name}: more than ${quorumLimits.shares} custodians`);

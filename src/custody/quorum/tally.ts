@@ -4,7 +4,7 @@ import type { Keyring } from '../../archive/keyring.ts';
 import type { QuorumStanza } from '../../archive/quorum.ts';
 import { base64, hex } from '../../bytes.ts';
 import { type ErrorCode, StrongroomError } from '../../errors.ts';
-import { timeOf } from '../../keys/signed.ts';
+import { timeOf } from '../../time.ts';
 import { type Answer, answerTo, notAHolder } from './answer.ts';
 import type { Question } from './question.ts';
 import { type HeldShare, isHolder, shareAt } from './share.ts';

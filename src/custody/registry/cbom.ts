@@ -5,8 +5,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Card } from '../../keys/card.ts';
 import { stateOf } from '../../keys/enforce.ts';
-import { timeOf } from '../../keys/signed.ts';
 import { latest } from '../../keys/states.ts';
+import { timeOf } from '../../time.ts';
 import type { RegisteredKey, Registry } from './read.ts';
 
 interface AlgorithmProperties {

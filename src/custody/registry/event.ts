@@ -3,12 +3,12 @@
  *
  * docs/registry.md#files
  */
-import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { concat, utf8 } from '../../bytes.ts';
+import { sha384 } from '../../crypto/hash.ts';
 import { StrongroomError } from '../../errors.ts';
 import { decodeJson, encodeJson } from '../../json.ts';
-import { type Card, cardDocumentSchema, isValidAt } from '../../keys/card.ts';
+import { type Card, isValidAt } from '../../keys/card.ts';
 import { rolesSchema } from '../../keys/policy.ts';
 import { type Signer, schemas, signaturesVerify, signDocument } from '../../keys/signed.ts';
 import { keyStates } from '../../keys/states.ts';
@@ -22,7 +22,7 @@ const head = {
     signed: z.strictObject({
       created: schemas.time,
       id: schemas.keyId,
-      name: cardDocumentSchema.shape.signed.shape.name,
+      name: schemas.name(),
       type: z.literal('strongroom/registry'),
       version: z.literal(1),
     }),
@@ -41,7 +41,7 @@ const event = {
       key: schemas.keyId,
       number: z.int().min(1).max(registryLimits.events),
       previous: schemas.base64(48).exactOptional(),
-      reason: z.string().min(1).max(1024).exactOptional(),
+      reason: schemas.text(1, 1024).exactOptional(),
       registry: schemas.keyId,
       roles: rolesSchema,
       state: z.enum(keyStates),
@@ -57,8 +57,7 @@ export type RegistryHead = z.infer<typeof head.schema>['signed'];
 export type EventBody = z.infer<typeof event.schema>['signed'];
 
 /** SHA-384 over a whole file: what events name cards and each other by. */
-export const fileDigest = (bytes: Uint8Array): Uint8Array =>
-  new Uint8Array(createHash('sha384').update(bytes).digest());
+export const fileDigest = sha384;
 
 /** A signed document with the administrator who signed it. */
 export interface Attested<T> {

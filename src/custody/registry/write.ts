@@ -12,8 +12,9 @@ import { createDirectory, createFile } from '../../engine/output.ts';
 import { asStrongroomError, StrongroomError } from '../../errors.ts';
 import { type Card, encodeCard } from '../../keys/card.ts';
 import { type Role, sharesKey } from '../../keys/policy.ts';
-import { type Signer, timeOf } from '../../keys/signed.ts';
+import type { Signer } from '../../keys/signed.ts';
 import { faultInEvent, type KeyEvent, type KeyState, latest } from '../../keys/states.ts';
+import { timeOf } from '../../time.ts';
 import { type EventBody, encodeEvent, encodeHead, faultInBody, fileDigest } from './event.ts';
 import { eventName, type RegisteredEvent, type RegisteredKey, type Registry } from './read.ts';
 

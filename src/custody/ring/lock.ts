@@ -1,73 +1,17 @@
-/**
- * One writer at a time: a lock file beside the archive, so that two grants at once cannot
- * make two key rings of one epoch. It is advice to this software, and nothing that protects
- * an archive rests on it.
- */
-import { createHash, randomBytes } from 'node:crypto';
-import {
-  readFileSync,
-  readlinkSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { hostname } from 'node:os';
+/** One writer of key rings at a time, so that two grants at once cannot make two of one epoch. */
+import { realpathSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { z } from 'zod';
-import { hex, text, utf8 } from '../../bytes.ts';
-import { asStrongroomError, isStrongroomError, StrongroomError } from '../../errors.ts';
-import { decodeJson, encodeJson } from '../../json.ts';
-import { schemas, timeOf } from '../../keys/signed.ts';
-
-/** Longer than any honest writer holds it, the largest slot on a slow disk included. */
-const lifetimeMs = 300_000;
-const pauseMs = 50;
-
-const lockSchema = z.strictObject({
-  expires: schemas.time,
-  /** Tells machines apart without naming them. */
-  owner: schemas.keyId,
-  pid: z.int().min(1),
-  /** Random: tells one lock from every other. */
-  token: schemas.keyId,
-});
-type LockContent = z.infer<typeof lockSchema>;
-
-export interface Lock {
-  /** @throws StrongroomError RING_BUSY if another writer took over since. */
-  assertHeld(): void;
-  release(): void;
-}
-
-export interface LockOptions {
-  /** How long to wait for another writer; 10 seconds by default. */
-  readonly patienceMs?: number | undefined;
-  /** Told when the lock of a writer that is gone is taken over. */
-  readonly onWarning?: ((message: string) => void) | undefined;
-}
+import { type Lock, type LockOptions, takeLock } from '../../engine/lock.ts';
+import { asStrongroomError } from '../../errors.ts';
 
 /**
  * Takes the lock of the archive at `path`, waiting for its holder.
  * @throws StrongroomError RING_BUSY, PERMISSION_DENIED.
  */
-export async function lockArchive(path: string, options: LockOptions = {}): Promise<Lock> {
-  const { patienceMs = 10_000, onWarning } = options;
+export async function lockArchive(path: string, options?: LockOptions): Promise<Lock> {
   const real = realOf(path);
   const file = join(dirname(real), `.${basename(real)}.lock`);
-  for (let waited = 0; ; waited += pauseMs) {
-    const token = hex(randomBytes(32));
-    if (create(file, token)) return held(file, token, path);
-    const holder = read(file);
-    if (holder !== undefined && isGone(holder) && takeOver(file, holder, token)) {
-      onWarning?.(`${path}: took over the lock of process ${holder.pid}, which is gone`);
-      return held(file, token, path);
-    }
-    if (waited >= patienceMs) throw busy(path, file, holder);
-    await sleep(pauseMs);
-  }
+  return takeLock({ path, file, busy: 'RING_BUSY', work: 'changing its key ring' }, options);
 }
 
 const realOf = (path: string): string => {
@@ -77,124 +21,3 @@ const realOf = (path: string): string => {
     throw asStrongroomError(error, path);
   }
 };
-
-/**
- * A lock appears with its content or not at all, which a symbolic link does: the content is
- * what it points to. Where there are none, a file is made first and filled then.
- */
-function create(file: string, token: string): boolean {
-  const expires = timeOf(new Date(Date.now() + lifetimeMs));
-  const content = text(encodeJson({ expires, owner, pid: process.pid, token }));
-  try {
-    if (!linksWork(() => symlinkSync(content, file))) writeFileSync(file, content, { flag: 'wx' });
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
-    throw asStrongroomError(error, file);
-  }
-}
-
-const withoutLinks = ['EPERM', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP', 'EINVAL', 'UNKNOWN'];
-
-function linksWork(call: () => void): boolean {
-  try {
-    call();
-    return true;
-  } catch (error) {
-    if (withoutLinks.includes((error as NodeJS.ErrnoException).code ?? '')) return false;
-    throw error;
-  }
-}
-
-/** The content of a lock; `undefined` when there is none, or none that can be read. */
-function read(file: string): LockContent | undefined {
-  let content: Uint8Array = new Uint8Array(0);
-  try {
-    const isLink = linksWork(() => {
-      content = utf8(readlinkSync(file));
-    });
-    if (!isLink) content = readFileSync(file);
-    return decodeJson(content, lockSchema, { what: file, code: 'RING_BUSY', maxBytes: 4096 });
-  } catch (error) {
-    if (isStrongroomError(error) || (error as NodeJS.ErrnoException).code === 'ENOENT') return;
-    throw asStrongroomError(error, file);
-  }
-}
-
-/**
- * Replaces the lock of a writer that is gone. Whoever makes the claim named after its token
- * may do so, and that is one process; a token never comes back.
- */
-function takeOver(file: string, gone: LockContent, token: string): boolean {
-  const claim = `${file}.${gone.token.slice(0, 16)}.claim`;
-  if (!create(claim, token)) {
-    const other = read(claim);
-    if (other !== undefined && isGone(other)) rmSync(claim, { force: true });
-    return false;
-  }
-  if (read(file)?.token !== gone.token) {
-    rmSync(claim, { force: true });
-    return false;
-  }
-  renameSync(claim, file);
-  return true;
-}
-
-function held(file: string, token: string, path: string): Lock {
-  return {
-    assertHeld() {
-      const now = read(file);
-      if (now?.token !== token || timeOf() >= now.expires) throw busy(path, file, now);
-    },
-    release() {
-      if (read(file)?.token === token) rmSync(file, { force: true });
-    },
-  };
-}
-
-/** The machine since it started, and the processes that can be seen: where a pid has a meaning. */
-const owner = hex(
-  createHash('sha256')
-    .update(
-      utf8(
-        [
-          hostname(),
-          orEmpty(() => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8')),
-          orEmpty(() => readlinkSync('/proc/self/ns/pid')),
-        ].join('\n'),
-      ),
-    )
-    .digest(),
-);
-
-function orEmpty(look: () => string): string {
-  try {
-    return look();
-  } catch {
-    return '';
-  }
-}
-
-const isGone = (holder: LockContent): boolean =>
-  timeOf() >= holder.expires || (holder.owner === owner && !isRunning(holder.pid));
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-}
-
-const busy = (path: string, file: string, holder: LockContent | undefined) =>
-  new StrongroomError(
-    'RING_BUSY',
-    holder === undefined
-      ? `${path}: the lock ${file} is there and tells nothing`
-      : `${path}: process ${holder.pid} is changing its key ring`,
-    {
-      file,
-      hint: `try again, or remove ${file} if nothing changes the archive`,
-    },
-  );

@@ -17,7 +17,8 @@ import { assertSealable, type Card } from '../../keys/card.ts';
 import { assertMayProtect } from '../../keys/enforce.ts';
 import type { Identity } from '../../keys/identity.ts';
 import { type Trust, trustedCard } from '../../keys/policy.ts';
-import { timeOf } from '../../keys/signed.ts';
+import { hasLength } from '../../text.ts';
+import { timeOf } from '../../time.ts';
 
 /** What a change makes of a ring; what it does not name stays as it is. */
 export interface RingChange {
@@ -53,6 +54,11 @@ export function nextKeyring(next: NextRing): Keyring {
   if (recipients.length > maxRecipients) {
     throw new StrongroomError('USAGE', `more than ${maxRecipients} recipients`);
   }
+  if (kept.epoch >= Number.MAX_SAFE_INTEGER) {
+    throw new StrongroomError('RING_FULL', 'there is no epoch after this one', {
+      hint: 'make a new archive with "strongroom rekey", and ask who wrote this key ring',
+    });
+  }
   const body = {
     ...kept,
     created: timeOf(),
@@ -71,7 +77,7 @@ export function nextKeyring(next: NextRing): Keyring {
 /** @throws StrongroomError USAGE unless a key ring can state `reason`. */
 export function assertReason(reason: string | undefined): void {
   if (reason === undefined) return;
-  if (reason.length > maxReason) {
+  if (!hasLength(reason, 0, maxReason)) {
     throw new StrongroomError('USAGE', `the reason is longer than ${maxReason} characters`);
   }
   if (/\p{Surrogate}/u.test(reason)) {

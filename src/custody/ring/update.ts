@@ -16,6 +16,7 @@ import { type Front, readFront, readSlots } from '../../archive/reader.ts';
 import { replaceRing, slotFile } from '../../archive/ringwriter.ts';
 import { wipe } from '../../bytes.ts';
 import { using } from '../../engine/files.ts';
+import type { LockOptions } from '../../engine/lock.ts';
 import { createFile } from '../../engine/output.ts';
 import { isRemote, shownName } from '../../engine/remote/location.ts';
 import { putNewObject } from '../../engine/remote/multipart.ts';
@@ -25,7 +26,10 @@ import type { Card } from '../../keys/card.ts';
 import type { Identity } from '../../keys/identity.ts';
 import type { Trust } from '../../keys/policy.ts';
 import { type Freshness, holdEpoch } from '../epochs/freshness.ts';
-import { type LockOptions, lockArchive } from './lock.ts';
+
+import { guarded } from './guard.ts';
+import { lockArchive } from './lock.ts';
+
 import { assertGranter, assertReason, nextKeyring, type RingChange } from './next.ts';
 
 /** What every change of access takes. */
@@ -86,10 +90,9 @@ export async function updateRing(
     await using(openSource({ kind: 'file', path }), async (source) => {
       const { slots, ring, slot } = await readSlots(source, core);
       if (!Buffer.from(ring.bytes).equals(before.bytes)) throw moved(path);
-      lock.assertHeld();
       const fd = openToWrite(path);
       try {
-        replaceRing(slotFile(fd), core, slots, slot, after.bytes, path);
+        replaceRing(guarded(slotFile(fd), lock), core, slots, slot, after.bytes, path);
       } catch (error) {
         throw asStrongroomError(error, path);
       } finally {
@@ -159,7 +162,7 @@ function nextOf(
     const front = await readFront(source, options.keyring);
     const { core, ring } = front;
     assertGranter(identity, core, trust);
-    const { fileKey, keys } = unlockKeyring(ring, core, holder, source.name);
+    const { fileKey, keys } = await unlockKeyring(ring, core, holder, source.name);
     try {
       const grantedBy = trustKeyring(ring, core, trust, source.name);
       holdEpoch(front, options, source.name);

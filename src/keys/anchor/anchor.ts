@@ -9,21 +9,13 @@ import type { Card } from '../card.ts';
 import { protectionSchema } from '../protection.ts';
 import { schemas } from '../signed.ts';
 
-/** What is shown to people, and comes from a token or a path. */
-const label = (longest: number) =>
-  z
-    .string()
-    .min(1)
-    .max(longest)
-    .refine((text) => !/[\p{Cc}\p{Cs}]/u.test(text), 'control characters');
-
 /** A key of a token wraps the secret. Which module speaks to the token, the file never says. */
 const pkcs11Schema = z.strictObject({
   anchor: z.literal('pkcs11'),
   /** Hex: CKA_ID of the key. */
   key: z.string().regex(/^([0-9a-f]{2}){1,64}$/, 'not a key id of 1 to 64 bytes'),
   /** The token's label. */
-  token: label(32),
+  token: schemas.line(1, 32),
 });
 
 export const maxWrappedBytes = 4096;
@@ -32,7 +24,7 @@ export const maxWrappedBytes = 4096;
 const execSchema = z.strictObject({
   anchor: z.literal('exec'),
   /** For people: the name of the program that wrapped it. */
-  program: label(255),
+  program: schemas.line(1, 255),
   wrapped: schemas
     .base64()
     .refine((digits) => digits !== '' && fromBase64(digits).length <= maxWrappedBytes, 'too long'),

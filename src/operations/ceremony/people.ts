@@ -10,7 +10,7 @@ import { isStrongroomError, StrongroomError } from '../../errors.ts';
 import type { Anchor } from '../../keys/anchor/anchor.ts';
 import { assertSealable, type Card, encodeCard } from '../../keys/card.ts';
 import { createIdentity, encodeIdentity, type Identity } from '../../keys/identity.ts';
-import { timeOf } from '../../keys/signed.ts';
+import { timeOf } from '../../time.ts';
 import { readIdentity, writeNew } from '../keyfiles.ts';
 
 /** What all steps share. */

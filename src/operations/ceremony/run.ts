@@ -22,7 +22,8 @@ import {
 import { createDirectory } from '../../engine/output.ts';
 import { StrongroomError } from '../../errors.ts';
 import type { Anchor } from '../../keys/anchor/anchor.ts';
-import { type Signature, timeOf } from '../../keys/signed.ts';
+import type { Signature } from '../../keys/signed.ts';
+import { timeOf } from '../../time.ts';
 import { readSmallFile } from '../keyfiles.ts';
 import { confirm, introduce, type Person, type Room, unlocked } from './people.ts';
 import { publish, quorumName, transcriptName } from './publish.ts';

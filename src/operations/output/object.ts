@@ -92,7 +92,7 @@ class ObjectOutput implements ArchiveOutput {
   async lookForEarlier(inputs: string): Promise<void> {
     const { at, signal, signer, onNotice } = this.#options;
     const state = this.#state as UploadState;
-    const found = state.find(inputs, signer);
+    const found = await state.find(inputs, signer);
     if (found.kind === 'none') return;
     if (found.kind === 'busy') {
       throw new StrongroomError(

@@ -28,7 +28,6 @@ import {
   unlockKeyring,
 } from '../../archive/keyring.ts';
 import { base64, fromBase64, hex, text, utf8 } from '../../bytes.ts';
-import { floeHeaderBytes } from '../../crypto/floe.ts';
 import { stateDirectory } from '../../custody/epochs/memory.ts';
 import type { UploadedPart } from '../../engine/remote/multipart.ts';
 import { isStrongroomError } from '../../errors.ts';
@@ -96,14 +95,14 @@ export class UploadState {
     this.path = join(directory, `${name}.upload`);
   }
 
-  find(inputs: string, signer: Identity): Found {
+  async find(inputs: string, signer: Identity): Promise<Found> {
     const lines = this.#lines();
     if (lines === undefined) return { kind: 'none' };
     const head = parse(headSchema, lines[0]);
     if (head === undefined) return { kind: 'other', id: undefined };
     const { pid, upload: id, runSegments } = head;
     if (pid !== process.pid && isRunning(pid)) return { kind: 'busy', pid };
-    const beginning = head.inputs === inputs ? reopen(head, signer, this.path) : undefined;
+    const beginning = head.inputs === inputs ? await reopen(head, signer, this.path) : undefined;
     if (beginning === undefined) return { kind: 'other', id };
     const parts = lines.slice(1).flatMap((line) => {
       const found = parse(partSchema, line);
@@ -174,18 +173,18 @@ function parse<T>(schema: z.ZodType<T>, line: string | undefined): T | undefined
 }
 
 /** The beginning, if the signer can open it and wrote it. */
-function reopen(
+async function reopen(
   { front: encoded, ring: own }: z.infer<typeof headSchema>,
   signer: Identity,
   name: string,
-): Beginning | undefined {
+): Promise<Beginning | undefined> {
   try {
     const front = fromBase64(encoded);
     const core = decodeCore(front.subarray(0, 4096), name);
     const ring = decodeKeyring(fromBase64(own), core, name);
-    const { fileKey, keys } = unlockKeyring(ring, core, signer, name);
+    const { fileKey, keys } = await unlockKeyring(ring, core, signer, name);
     trustKeyring(ring, core, trustCards([signer.card]), name);
-    return continueArchive({ core, fileKey, keys }, front, front.slice(-floeHeaderBytes));
+    return continueArchive({ core, fileKey, keys }, front, name);
   } catch (error) {
     if (isStrongroomError(error)) return undefined;
     throw error;

@@ -1,12 +1,14 @@
 /** Collecting answers: the file key from approvals, or a rehearsal's result from proofs. */
 
 import { type FoundKey, unlockKeyring } from '../../archive/keyring.ts';
-import { wipe } from '../../bytes.ts';
-import { type Answer, answerTo, decodeAnswer } from '../../custody/quorum/answer.ts';
+import type { Release } from '../../archive/quorum.ts';
+import { base64, wipe } from '../../bytes.ts';
+import { type Answer, answerDigest, answerTo, decodeAnswer } from '../../custody/quorum/answer.ts';
 import { combine } from '../../custody/quorum/combine.ts';
 import { maxSignedBytes } from '../../custody/quorum/document.ts';
-import type { QuestionKind } from '../../custody/quorum/question.ts';
+import type { Question, QuestionKind } from '../../custody/quorum/question.ts';
 import type { RequestKey } from '../../custody/quorum/request-key.ts';
+import { assertInGoodStanding } from '../../custody/quorum/standing.ts';
 import { assertQuorate, type GroupTally, tally } from '../../custody/quorum/tally.ts';
 import { readSmallFile } from '../keyfiles.ts';
 import { type AskedOptions, type QuestionView, readAsked } from './asked.ts';
@@ -31,6 +33,7 @@ export interface CombineOptions extends AskedOptions {
 
 /** The file key of an archive, approved by its quorum; give it to `open` as `identity`. */
 export interface ApprovedKey extends FoundKey, QuorumReport {
+  readonly release: Release;
   wipe(): void;
 }
 
@@ -40,7 +43,7 @@ export interface ApprovedKey extends FoundKey, QuorumReport {
  * @param approvals paths.
  * @throws StrongroomError `QUORUM_SHORT`, `APPROVAL_INVALID`, `APPROVAL_REPLAYED`,
  *   `APPROVAL_OTHER_ARCHIVE`, `APPROVAL_OTHER_SPLIT`, `APPROVAL_DUPLICATE`, `NOT_A_HOLDER`,
- *   `SHARE_INVALID`, `REQUEST_KEY_INVALID`, and as `readAsked`.
+ *   `SHARE_INVALID`, `REQUEST_KEY_INVALID`, `KEY_COMPROMISED`, and as `readAsked`.
  */
 export async function combineApprovals(
   path: string,
@@ -53,14 +56,19 @@ export async function combineApprovals(
   const { key, archive } = options;
   const fileKey = await combine(question, key, groups, quorum, core, commit, archive);
   try {
-    const { keys, fileKey: copy } = unlockKeyring(ring, core, { fileKey }, archive);
+    const { keys, fileKey: copy } = await unlockKeyring(ring, core, { fileKey }, archive);
     keys.wipe();
     wipe(copy);
   } catch (error) {
     wipe(fileKey);
     throw error;
   }
-  return { fileKey, ...reportOf(view, groups), wipe: () => wipe(fileKey) };
+  return {
+    fileKey,
+    ...reportOf(view, groups),
+    release: releaseOf(question, groups),
+    wipe: () => wipe(fileKey),
+  };
 }
 
 /**
@@ -88,10 +96,20 @@ async function collect(
   const asked = await readAsked(path, [kind], options);
   const answers: Answer[] = [];
   for (const each of paths) {
-    answers.push(decodeAnswer(await readSmallFile(each, maxSignedBytes), answerTo[kind], each));
+    const answer = decodeAnswer(await readSmallFile(each, maxSignedBytes), answerTo[kind], each);
+    assertInGoodStanding(options.trust, answer);
+    answers.push(answer);
   }
   return { asked, groups: tally(asked.question, answers, asked.quorum) };
 }
+
+const releaseOf = ({ digest, signed }: Question, groups: readonly GroupTally[]): Release => ({
+  split: signed.split,
+  request: base64(digest),
+  approvals: groups.flatMap(({ given }) =>
+    given.map(({ answer, stanza }) => ({ digest: answerDigest(answer), key: stanza.key })),
+  ),
+});
 
 const reportOf = (asked: QuestionView, groups: readonly GroupTally[]): QuorumReport => ({
   asked,

@@ -6,12 +6,14 @@ import {
   custodiansOf,
   type QuorumPlan,
 } from '../../custody/quorum/split.ts';
-import { type UpdateOptions, updateRing } from '../../custody/ring/update.ts';
+import type { UpdateOptions } from '../../custody/ring/update.ts';
 import { assertMayProtect } from '../../keys/enforce.ts';
-import { timeOf } from '../../keys/signed.ts';
+import { timeOf } from '../../time.ts';
 import { type AccessReport, accessReport } from '../access.ts';
+import { updateRecorded } from '../custody/change.ts';
+import type { CustodyOptions } from '../custody/place.ts';
 
-export interface ReshareOptions extends UpdateOptions {
+export interface ReshareOptions extends UpdateOptions, CustodyOptions {
   /** All quorums that the archive has from then on; an empty array takes them away. */
   readonly quorums: readonly QuorumPlan[];
 }
@@ -24,13 +26,13 @@ export interface ReshareReport extends AccessReport {
 /**
  * Replaces the quorums of the archive at `path` in a new epoch of its key ring. Plain
  * recipients stay. Old shares open old copies of the key ring as before.
- * @throws StrongroomError `QUORUM_INVALID`, `KEY_STATE`, `KEY_UNLISTED`, and as `updateRing`.
+ * @throws StrongroomError `QUORUM_INVALID`, `KEY_STATE`, `KEY_UNLISTED`, and as `grant`.
  */
 export async function reshareQuorum(path: string, options: ReshareOptions): Promise<ReshareReport> {
   const { quorums: plans, identity, trust } = options;
   assertMayProtect(trust, custodiansOf(plans));
   assertPlans(plans, identity.card.suite, timeOf());
-  const updated = await updateRing(path, options, async ({ core, keys, fileKey }) => {
+  const updated = await updateRecorded(path, options, async ({ core, keys, fileKey }) => {
     const quorums: QuorumStanza[] = [];
     for (const plan of plans) quorums.push(await createQuorum(plan, fileKey, core, keys.commit));
     return { quorums };

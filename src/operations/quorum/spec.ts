@@ -1,9 +1,8 @@
 /** A quorum as a person writes it down: groups, thresholds, paths of cards. */
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
-import { text } from '../../bytes.ts';
 import type { QuorumPlan } from '../../custody/quorum/split.ts';
-import { StrongroomError } from '../../errors.ts';
+import { decodeAnyLayout } from '../../json.ts';
 import { readCard, readSmallFile } from '../keyfiles.ts';
 
 const spec = z.strictObject({
@@ -27,21 +26,14 @@ const maxSpecBytes = 2 ** 20;
  */
 export async function readQuorumSpec(path: string): Promise<QuorumPlan> {
   const bytes = await readSmallFile(path, maxSpecBytes);
-  const refuse = (why: string, cause?: unknown) =>
-    new StrongroomError('QUORUM_INVALID', `${path}: ${why}`, { file: path, cause });
-  let value: unknown;
-  try {
-    value = JSON.parse(text(bytes));
-  } catch (cause) {
-    throw refuse('not JSON', cause);
-  }
-  const parsed = spec.safeParse(value);
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    throw refuse(`${issue?.path.join('.') || 'document'}: ${issue?.message ?? 'invalid'}`);
-  }
+  const parsed = decodeAnyLayout(bytes, spec, {
+    what: path,
+    file: path,
+    code: 'QUORUM_INVALID',
+    maxBytes: maxSpecBytes,
+  });
   const cardOf = (card: string) => readCard(resolve(dirname(path), card));
-  const groups = parsed.data.groups.map(async ({ name, threshold, cards }) => ({
+  const groups = parsed.groups.map(async ({ name, threshold, cards }) => ({
     name,
     threshold,
     custodians: await Promise.all(cards.map(cardOf)),

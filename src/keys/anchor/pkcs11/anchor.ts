@@ -4,9 +4,10 @@
  *
  * docs/format.md#identities; PKCS #11 Current Mechanisms version 2.40, section 2.13
  */
-import { createHash, getRandomValues } from 'node:crypto';
+import { getRandomValues } from 'node:crypto';
 import { concat, equal, fromHex, hex, wipe } from '../../../bytes.ts';
 import { keyBytes, nonceBytes, tagBytes } from '../../../crypto/aead.ts';
+import { sha384 } from '../../../crypto/hash.ts';
 import { StrongroomError } from '../../../errors.ts';
 import type { Anchor, Pkcs11Protection } from '../anchor.ts';
 import { ck, type Library, loadLibrary } from './library.ts';
@@ -152,7 +153,7 @@ const gcm = (library: Library, nonce: Uint8Array, header: Uint8Array) => ({
   parameter: {
     type: library.CK_PARAMS_AES_GCM,
     iv: Buffer.from(nonce),
-    aad: createHash('sha384').update(header).digest(),
+    aad: sha384(header),
     ivBits: 8 * nonceBytes,
     tagBits: 8 * tagBytes,
   },

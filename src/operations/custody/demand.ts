@@ -1,0 +1,68 @@
+/** A demand of `verify`: a log has what was told of the sealing of an archive. */
+
+import { isStrongroomError } from '../../errors.ts';
+import type { Trust } from '../../keys/policy.ts';
+import { commitmentOf } from '../../provenance/ledger/commitment.ts';
+import type { LedgerPolicy } from '../../provenance/ledger/policy.ts';
+import { maxProofBytes } from '../../provenance/ledger/proof.ts';
+import { verifyLedgerProof } from '../../provenance/ledger/verify.ts';
+import type { Proof } from '../../provenance/proofs.ts';
+import { assertAbout } from '../../provenance/statements/against.ts';
+import { custodyPathOf, readCustody } from '../../provenance/statements/file.ts';
+import { trustSteps } from '../../provenance/statements/trust.ts';
+import { readSmallFile } from '../keyfiles.ts';
+import type { Subject } from './place.ts';
+
+export interface LedgerDemand {
+  readonly policy: LedgerPolicy;
+  /** Path of the custody file, by default the one beside the archive. */
+  readonly custody?: string | undefined;
+  /** Path of the proof of its first line, by default the file and `.tlog-proof`. */
+  readonly proof?: string | undefined;
+}
+
+interface Demands {
+  readonly trust: Trust;
+  readonly ledger?: LedgerDemand | undefined;
+}
+
+/**
+ * Holds the sealing to be in a log, if that is demanded, offline.
+ * @throws StrongroomError NOT_FOUND, PROOF_INVALID, LEDGER_UNTRUSTED; of the custody file.
+ */
+export async function proveByLog(
+  archive: string,
+  { trust, ledger }: Demands,
+  subject: Subject,
+): Promise<Proof[]> {
+  if (ledger === undefined) return [];
+  const { policy, custody = custodyPathOf(archive) } = ledger;
+  const sealed = readCustody(custody).slice(0, 1);
+  trustSteps(sealed, { trust }, custody);
+  assertAbout(sealed, subject, subject.seal, custody);
+  const proof = await readSmallFile(ledger.proof ?? `${custody}.tlog-proof`, maxProofBytes);
+  const entry = commitmentOf(sealed[0]?.statement.bytes ?? new Uint8Array());
+  const { origin, signatures } = verifyLedgerProof(proof, entry, policy);
+  return [
+    {
+      claim: 'that its sealing is in the log',
+      by: origin,
+      algorithms: signatures.map(({ name, algorithm }) =>
+        name === origin ? algorithm : `${algorithm} of ${name}`,
+      ),
+      quantumSafe: isEnough(() =>
+        verifyLedgerProof(proof, entry, policy, { quantumSafeOnly: true }),
+      ),
+    },
+  ];
+}
+
+function isEnough(verify: () => unknown): boolean {
+  try {
+    verify();
+    return true;
+  } catch (error) {
+    if (isStrongroomError(error, 'LEDGER_UNTRUSTED')) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,91 @@
+/** A custody file as a story: what happened, when, by whose word. */
+
+import type { Card } from '../../keys/card.ts';
+import type { Change, Step } from '../../provenance/statements/chain.ts';
+import type { EventName } from '../../provenance/statements/statement.ts';
+
+/** A key, with the name on a card that the reader has. */
+export interface Named {
+  readonly key: string;
+  readonly name?: string;
+}
+
+/** One line of a custody file. */
+export interface Happening {
+  readonly line: number;
+  /** As the signer states it. */
+  readonly time: string;
+  /** A change of access is one of four kinds. */
+  readonly event: Exclude<EventName, 'access'> | Change;
+  /** Signing key ids; the name is that on a card that the reader has. */
+  readonly by: { readonly keys: readonly string[]; readonly name?: string };
+  /** Of the key ring: since a change of access, or by which something was done. */
+  readonly epoch: number;
+  /** Who can open it from then on, or no longer. */
+  readonly added?: readonly Named[];
+  readonly removed?: readonly Named[];
+  /** Recipients that are not named. */
+  readonly hidden?: number;
+  /** How many quorums can open it. */
+  readonly quorums?: number;
+  /** The archive that it was sealed in before, or after. */
+  readonly from?: { readonly archive: string; readonly contentRoot: string };
+  readonly to?: { readonly archive: string; readonly contentRoot: string };
+  /** Custodians who approved. */
+  readonly approved?: readonly Named[];
+  /** The quorum that released it, or by which it was opened. */
+  readonly quorum?: string;
+  /** Whether all of it was opened. */
+  readonly whole?: boolean;
+}
+
+/** @param cards by which names are found. */
+export function storyOf(steps: readonly Step[], cards: readonly Card[]): Happening[] {
+  const names = new Map(cards.map((card) => [card.kem.id, card.name]));
+  const named = (keys: readonly string[]): Named[] =>
+    keys.map((key) => {
+      const name = names.get(key);
+      return name === undefined ? { key } : { key, name };
+    });
+  return steps.map((step) => happeningOf(step, named, cards));
+}
+
+function happeningOf(
+  { statement, change }: Step,
+  named: (keys: readonly string[]) => Named[],
+  cards: readonly Card[],
+): Happening {
+  const { number, time, signer, ring } = statement.predicate;
+  const by = cards.find(
+    ({ signing }) => signing.length > 0 && signing.map(({ id }) => id).join() === signer.join(),
+  );
+  const common = {
+    line: number,
+    time,
+    by: { keys: signer, ...(by === undefined ? {} : { name: by.name }) },
+    epoch: ring.epoch,
+  };
+  switch (statement.event) {
+    case 'sealed': {
+      const { recipients, hidden, quorums, from } = statement.predicate;
+      const access = { added: named(recipients), hidden, quorums: quorums.length };
+      return { ...common, event: 'sealed', ...access, ...(from === undefined ? {} : { from }) };
+    }
+    case 'access': {
+      const { added, removed, hidden, quorums } = statement.predicate;
+      const access = { added: named(added), removed: named(removed), hidden };
+      return { ...common, event: change ?? 'changed', ...access, quorums: quorums.length };
+    }
+    case 'rekeyed':
+      return { ...common, event: 'rekeyed', to: statement.predicate.to };
+    case 'released': {
+      const { approvals, split } = statement.predicate;
+      const approved = named(approvals.map(({ key }) => key));
+      return { ...common, event: 'released', approved, quorum: split };
+    }
+    case 'opened': {
+      const { whole, quorum } = statement.predicate;
+      return { ...common, event: 'opened', whole, ...(quorum === undefined ? {} : { quorum }) };
+    }
+  }
+}

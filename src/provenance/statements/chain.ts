@@ -1,0 +1,167 @@
+/**
+ * A custody file as a chain: every line names the one before it, belongs to the same content,
+ * and can follow from what was told so far. Signatures and roles are for `trust.ts`.
+ *
+ * docs/provenance.md#what-is-checked
+ */
+import { StrongroomError } from '../../errors.ts';
+import type { Statement } from './statement.ts';
+
+/** Who can open the archive, and by which key ring, as far as the file tells. */
+export interface Access {
+  readonly ring: { readonly digest: string; readonly epoch: number };
+  /** KEM key ids. */
+  readonly recipients: ReadonlySet<string>;
+  readonly hidden: number;
+  /** Split ids. */
+  readonly quorums: ReadonlySet<string>;
+}
+
+export type Change = 'granted' | 'revoked' | 'reshared' | 'changed';
+
+/** A line, and what is the case once it is told. */
+export interface Step {
+  readonly statement: Statement;
+  readonly access: Access;
+  /** Of a change of access: what it comes to. */
+  readonly change?: Change;
+  /** Of what was done by a key ring: who could open it by that one, which may be an older one. */
+  readonly used?: Access;
+}
+
+/**
+ * Follows a custody file from its first line.
+ * @throws StrongroomError CUSTODY_BROKEN, naming the line.
+ */
+export function follow(statements: readonly Statement[], file: string): Step[] {
+  const steps: Step[] = [];
+  for (const statement of statements) steps.push(next(steps, statement, file));
+  return steps;
+}
+
+/**
+ * The step that a statement makes after others.
+ * @throws StrongroomError CUSTODY_BROKEN.
+ */
+export function next(steps: readonly Step[], statement: Statement, file: string): Step {
+  const refuse = (why: string) => broken(file, steps.length + 1, why);
+  const [first] = steps;
+  const last = steps.at(-1);
+  assertLinked(first, last, steps.length + 1, statement, refuse);
+  if (last === undefined) {
+    if (statement.event !== 'sealed') throw refuse('does not tell of the sealing');
+    const { ring, recipients, hidden, quorums } = statement.predicate;
+    const access = {
+      ring,
+      recipients: setOf(recipients, 'a recipient', refuse),
+      hidden,
+      quorums: setOf(quorums, 'a quorum', refuse),
+    };
+    return { statement, access };
+  }
+  if (statement.event === 'sealed') throw refuse('tells of the sealing once more');
+  if (statement.event === 'access') return changed(last.access, statement, refuse);
+  const { digest, epoch } = statement.predicate.ring;
+  // Someone may have a copy of the archive from before the last change
+  const used = steps.find(({ access }) => access.ring.digest === digest)?.access;
+  if (used === undefined) throw refuse('is about a key ring that was not told of');
+  if (used.ring.epoch !== epoch) throw refuse('states another epoch of its key ring');
+  if (statement.event === 'released') assertReleasable(statement, used, refuse);
+  if (statement.event === 'opened') assertReleased(steps, statement, refuse);
+  return { statement, access: last.access, used };
+}
+
+type Refuse = (why: string) => StrongroomError;
+type Of<K extends Statement['event']> = Extract<Statement, { event: K }>;
+
+const broken = (file: string, line: number, why: string) =>
+  new StrongroomError('CUSTODY_BROKEN', `${file}: line ${line} ${why}`, { file });
+
+function assertLinked(
+  first: Step | undefined,
+  last: Step | undefined,
+  number: number,
+  { predicate, contentRoot }: Statement,
+  refuse: Refuse,
+): void {
+  if (predicate.number !== number) throw refuse(`calls itself number ${predicate.number}`);
+  if (predicate.previous !== last?.statement.digest) {
+    throw refuse('does not name the line before it');
+  }
+  if (first === undefined || last === undefined) return;
+  const { archive, core } = first.statement.predicate;
+  if (predicate.archive !== archive || predicate.core !== core) {
+    throw refuse('is about another archive');
+  }
+  if (contentRoot !== first.statement.contentRoot) throw refuse('is about another content');
+  if (predicate.time < last.statement.predicate.time) {
+    throw refuse('states a time before that of the line before it');
+  }
+}
+
+function setOf(ids: readonly string[], what: string, refuse: Refuse): Set<string> {
+  const set = new Set(ids);
+  if (set.size < ids.length) throw refuse(`names ${what} twice`);
+  return set;
+}
+
+function changed(before: Access, statement: Of<'access'>, refuse: Refuse): Step {
+  const { ring, added, removed, hidden } = statement.predicate;
+  if (ring.epoch !== before.ring.epoch + 1) {
+    throw refuse(`goes from epoch ${before.ring.epoch} to ${ring.epoch}`);
+  }
+  if (ring.previous !== before.ring.digest) {
+    throw refuse('follows another key ring than the last that was told of');
+  }
+  const recipients = new Set(before.recipients);
+  for (const key of setOf(removed, 'a recipient', refuse)) {
+    if (!recipients.delete(key)) throw refuse('removes a key that had no access');
+  }
+  for (const key of setOf(added, 'a recipient', refuse)) {
+    if (before.recipients.has(key)) throw refuse('adds a key that had access');
+    recipients.add(key);
+  }
+  const quorums = setOf(statement.predicate.quorums, 'a quorum', refuse);
+  const access = {
+    ring: { digest: ring.digest, epoch: ring.epoch },
+    recipients,
+    hidden,
+    quorums,
+  };
+  const more = added.length + Math.max(0, hidden - before.hidden);
+  const fewer = removed.length + Math.max(0, before.hidden - hidden);
+  const split = difference(quorums, before);
+  return { statement, access, change: changeOf(more > 0, fewer > 0, split > 0) };
+}
+
+const difference = (now: ReadonlySet<string>, { quorums }: Access): number =>
+  [...now].filter((id) => !quorums.has(id)).length +
+  [...quorums].filter((id) => !now.has(id)).length;
+
+function changeOf(more: boolean, fewer: boolean, split: boolean): Change {
+  if (more && !fewer && !split) return 'granted';
+  if (fewer && !more && !split) return 'revoked';
+  return split && !more && !fewer ? 'reshared' : 'changed';
+}
+
+function assertReleasable({ predicate }: Of<'released'>, access: Access, refuse: Refuse): void {
+  if (!access.quorums.has(predicate.split)) throw refuse('names a quorum that there is not');
+  setOf(
+    predicate.approvals.map(({ key }) => key),
+    'a custodian',
+    refuse,
+  );
+}
+
+/** Who opens by a quorum's decision has told of that decision before. */
+function assertReleased(steps: readonly Step[], { predicate }: Of<'opened'>, refuse: Refuse): void {
+  const { quorum, signer } = predicate;
+  if (quorum === undefined) return;
+  const released = steps.some(
+    ({ statement }) =>
+      statement.event === 'released' &&
+      statement.predicate.split === quorum &&
+      statement.predicate.signer.join() === signer.join(),
+  );
+  if (!released) throw refuse('opens by a quorum that did not release it to its signer');
+}

@@ -173,6 +173,17 @@ const codes = {
   SOURCE_UNSUPPORTED: [failure],
   SYMLINK: [failure, 'use --follow-symlinks to seal what the links point to'],
   IO: [failure],
+
+  // What is read and written over a network
+  NETWORK: [failure, 'check the connection, then try again'],
+  REMOTE_FAILED: [failure],
+  RANGES_UNSUPPORTED: [
+    failure,
+    'save the archive to a file first, or pipe it: curl URL | strongroom open - -o DIR …',
+  ],
+  S3_UNAVAILABLE: [failure, 'install it beside strongroom: npm install @aws-sdk/client-s3'],
+  UPLOAD_BUSY: [failure],
+  UPLOAD_INVALID: [verification, 'remove the object, then seal again'],
   PIPE_CLOSED: [failure],
   INTERRUPTED: [interrupted],
   INTERNAL: [failure, 'please report this, with the command that led to it'],

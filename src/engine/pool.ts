@@ -121,19 +121,33 @@ export async function runThreads<Job, Report>(
   if (failure !== undefined) throw failure;
 }
 
+const lookEveryMs = 100;
+
+/** What a thread does: `signal` is aborted when the job stops, for what it may wait for. */
+export type RunJob<Job, Report> = (
+  job: Job,
+  control: Control,
+  report: (report: Report) => void,
+  signal: AbortSignal,
+) => Promise<void>;
+
 /** The thread's side: runs the job that it was started for and reports failures. */
-export async function serveJob<Job, Report>(
-  run: (job: Job, control: Control, report: (report: Report) => void) => Promise<void>,
-): Promise<void> {
+export async function serveJob<Job, Report>(run: RunJob<Job, Report>): Promise<void> {
   const port = parentPort;
   if (port === null) return;
   const { job, control: buffer } = workerData as ThreadData<Job>;
   const control = new Control(buffer);
   const post = (message: Message<Report>) => port.postMessage(message);
+  const stopped = new AbortController();
+  const look = setInterval(() => control.stopped && stopped.abort(), lookEveryMs);
   try {
-    await run(job, control, (report) => post({ kind: 'report', report }));
+    await run(job, control, (report) => post({ kind: 'report', report }), stopped.signal);
   } catch (thrown) {
+    // Why the job stopped is for another to say
+    if (stopped.signal.aborted) return;
     control.stop();
     post({ kind: 'error', error: toThread(thrown) });
+  } finally {
+    clearInterval(look);
   }
 }

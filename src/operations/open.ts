@@ -26,7 +26,7 @@ import { using } from '../engine/files.ts';
 import { type Storage, storageOf } from '../engine/memory.ts';
 import { createDirectory, type Output } from '../engine/output.ts';
 import type { RunOptions } from '../engine/pool.ts';
-import { keptSource, openSource, readExactly, type SourceLocation } from '../engine/source.ts';
+import { keptSource, locationOf, openSource, readExactly } from '../engine/source.ts';
 import { buildTree, tilesBytes } from '../engine/tree.ts';
 import { asStrongroomError, StrongroomError } from '../errors.ts';
 import { type OpenedOptions, prepareOpened } from './custody/opened.ts';
@@ -96,17 +96,17 @@ export async function open(path: string, options: OpenOptions): Promise<OpenRepo
     throw new StrongroomError('NEEDS_RANDOM_ACCESS', 'an archive from a pipe has no custody file');
   }
   try {
-    return await (path === '-' ? openPipe(options) : openFile({ kind: 'file', path }, options));
+    return await (path === '-' ? openPipe(options) : openFile(path, options));
   } catch (error) {
     throw asStrongroomError(error);
   }
 }
 
-function openFile(location: SourceLocation, options: OpenOptions): Promise<OpenReport> {
-  return using(openSource(location), async (source) => {
+function openFile(path: string, options: OpenOptions): Promise<OpenReport> {
+  return using(openSource(locationOf(path), options.signal), async (source) => {
     const archive = await unlock(source, options);
     const { trailer, floe, manifest } = archive;
-    const job = { kind: 'open', source: location, ...trailer, floe } as const;
+    const job = { kind: 'open', source: source.location, ...trailer, floe } as const;
     try {
       holdEpoch(archive, options, source.name);
       const { record } = options;

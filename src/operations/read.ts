@@ -2,11 +2,12 @@
 import type { Entry } from '../archive/entry.ts';
 import { type Access, unlock } from '../archive/reader.ts';
 import { PlaintextReader, SegmentReader } from '../archive/segments.ts';
+import { eachPart } from '../archive/stream.ts';
 import { assertHeadersFit } from '../archive/tarfit.ts';
 import type { FoundTensor } from '../archive/tensors/find.ts';
 import { type Freshness, holdEpoch } from '../custody/epochs/freshness.ts';
 import { using } from '../engine/files.ts';
-import { openSource } from '../engine/source.ts';
+import { locationOf, openSource } from '../engine/source.ts';
 import { StrongroomError } from '../errors.ts';
 import { printable } from '../text.ts';
 import { openArchive } from './loader.ts';
@@ -17,15 +18,13 @@ import { openArchive } from './loader.ts';
  * @throws StrongroomError of any code that docs/format.md, "How to read", leads to.
  */
 export function list(path: string, access: Access & Freshness): Promise<readonly Entry[]> {
-  return using(openSource({ kind: 'file', path }), async (source) => {
+  return using(openSource(locationOf(path), access.signal), async (source) => {
     const archive = await unlock(source, access);
     archive.wipe();
-    holdEpoch(archive, access, path);
+    holdEpoch(archive, access, source.name);
     return archive.manifest.entries;
   });
 }
-
-const chunkBytes = 2 ** 20;
 
 /**
  * Gives the bytes of `file` to `write`, in order and each verified before; the chunks are
@@ -38,30 +37,25 @@ export function cat(
   access: Access & Freshness,
   write: (chunk: Uint8Array) => void | Promise<void>,
 ): Promise<void> {
-  return using(openSource({ kind: 'file', path }), async (source) => {
+  return using(openSource(locationOf(path), access.signal), async (source) => {
     const archive = await unlock(source, access);
     try {
-      holdEpoch(archive, access, path);
+      holdEpoch(archive, access, source.name);
       const entry = archive.manifest.entries.find((candidate) => candidate.path === file);
       if (entry === undefined || entry.type !== 'file') {
         const what = entry === undefined ? 'is not in it' : 'is a directory';
-        throw new StrongroomError('NO_SUCH_ENTRY', `${path}: ${printable(file)} ${what}`);
+        throw new StrongroomError('NO_SUCH_ENTRY', `${source.name}: ${printable(file)} ${what}`);
       }
       const { payload, tree } = archive.trailer;
       const segments = await SegmentReader.open(source, payload, tree);
       // Two: the header may lie in the segment before
       const reader = new PlaintextReader(payload, segments, archive.floe, 2);
       try {
-        await assertHeadersFit(reader, archive.manifest, [entry], path);
-        for (let at = 0; at < entry.size; at += chunkBytes) {
-          // The caller's to keep: what a stream has queued must not change under it.
-          const chunk = new Uint8Array(Math.min(chunkBytes, entry.size - at));
-          await reader.readAt(chunk, entry.offset + at);
-          await write(chunk);
-        }
+        await assertHeadersFit(reader, archive.manifest, [entry], source.name);
       } finally {
         reader.close();
       }
+      await eachPart(segments, payload, archive.floe, entry, write);
     } finally {
       archive.wipe();
     }

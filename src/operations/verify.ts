@@ -8,7 +8,7 @@ import { runParallel } from '../archive/worker.ts';
 import type { Freshness } from '../custody/epochs/freshness.ts';
 import { using } from '../engine/files.ts';
 import type { RunOptions } from '../engine/pool.ts';
-import { openSource } from '../engine/source.ts';
+import { locationOf, openSource } from '../engine/source.ts';
 import type { Trust } from '../keys/policy.ts';
 import { assertQuantumSafe, type Proof, provedBy } from '../provenance/proofs.ts';
 import { readAttested, type SealReport, sealReport } from './attested.ts';
@@ -48,8 +48,7 @@ export interface VerifyReport extends SealReport {
  */
 export function verify(path: string, options: VerifyOptions): Promise<VerifyReport> {
   const { trust, identity, keyring } = options;
-  const location = { kind: 'file', path } as const;
-  return using(openSource(location), async (source) => {
+  return using(openSource(locationOf(path), options.signal), async (source) => {
     const front = await readFront(source, keyring, options.signal);
     const { core, ring } = front;
     const attested = await readAttested(source, front, options);
@@ -72,7 +71,7 @@ export function verify(path: string, options: VerifyOptions): Promise<VerifyRepo
       }
     }
     const { payload, tree } = trailer;
-    await runParallel({ kind: 'verify', source: location, payload, tree }, options);
+    await runParallel({ kind: 'verify', source: source.location, payload, tree }, options);
     const { rekeyed } = seal.predicate;
     const { epoch, recipients, quorums = [] } = ring.document.signed;
     return {

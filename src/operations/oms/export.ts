@@ -2,7 +2,7 @@
 import { type Access, unlock } from '../../archive/reader.ts';
 import { type Freshness, holdEpoch } from '../../custody/epochs/freshness.ts';
 import { using } from '../../engine/files.ts';
-import { openSource } from '../../engine/source.ts';
+import { locationOf, openSource } from '../../engine/source.ts';
 import { StrongroomError } from '../../errors.ts';
 import { decodeStatement } from '../../provenance/oms/statement.ts';
 import { sealedStatement } from './sealing.ts';
@@ -21,19 +21,19 @@ export interface ExportedOms {
  *   docs/format.md, "How to read", leads to.
  */
 export function exportOms(path: string, access: Access & Freshness): Promise<ExportedOms> {
-  return using(openSource({ kind: 'file', path }), async (source) => {
+  return using(openSource(locationOf(path)), async (source) => {
     const archive = await unlock(source, access);
     archive.wipe();
-    holdEpoch(archive, access, path);
+    holdEpoch(archive, access, source.name);
     const { oms, entries } = archive.manifest;
     if (oms === undefined) {
-      throw new StrongroomError('OMS_INVALID', `${path}: was sealed without model signing`, {
-        file: path,
+      throw new StrongroomError('OMS_INVALID', `${source.name}: was sealed without model signing`, {
+        file: source.name,
         hint: 'its author can seal it with --oms',
       });
     }
     const statement = sealedStatement(oms, entries);
-    const { name, root } = decodeStatement(statement, path);
+    const { name, root } = decodeStatement(statement, source.name);
     return { statement, name, root };
   });
 }

@@ -106,7 +106,8 @@ export {
   writeNew,
 } from './operations/keyfiles.ts';
 export { mlbom } from './operations/mlbom.ts';
-export { type ExportedOms, exportOms } from './operations/oms/export.ts';
+export type { OmsDemand } from './operations/oms/demand.ts';
+export { type ExportedOms, type ExportOmsOptions, exportOms } from './operations/oms/export.ts';
 export {
   type SignOmsOptions,
   type SignOmsReport,

@@ -1,11 +1,11 @@
 /** Reading some of an archive: its list of files, and the bytes of one. */
-import type { Entry } from '../archive/entry.ts';
-import { type Access, unlock } from '../archive/reader.ts';
+import type { Entry, FileEntry } from '../archive/entry.ts';
+import { type Access, type Unlocked, unlock } from '../archive/reader.ts';
 import { PlaintextReader, SegmentReader } from '../archive/segments.ts';
 import { assertHeadersFit } from '../archive/tarfit.ts';
 import { type Freshness, holdEpoch } from '../custody/epochs/freshness.ts';
 import { using } from '../engine/files.ts';
-import { openSource } from '../engine/source.ts';
+import { openSource, type Source } from '../engine/source.ts';
 import { StrongroomError } from '../errors.ts';
 import { printable } from '../text.ts';
 
@@ -22,8 +22,6 @@ export function list(path: string, access: Access & Freshness): Promise<readonly
     return archive.manifest.entries;
   });
 }
-
-const chunkBytes = 2 ** 20;
 
 /**
  * Gives the bytes of `file` to `write`, in order and each verified before; the chunks are
@@ -45,23 +43,35 @@ export function cat(
         const what = entry === undefined ? 'is not in it' : 'is a directory';
         throw new StrongroomError('NO_SUCH_ENTRY', `${path}: ${printable(file)} ${what}`);
       }
-      const { payload, tree } = archive.trailer;
-      const segments = await SegmentReader.open(source, payload, tree);
-      // Two: the header may lie in the segment before
-      const reader = new PlaintextReader(payload, segments, archive.floe, 2);
-      try {
-        await assertHeadersFit(reader, archive.manifest, [entry], path);
-        for (let at = 0; at < entry.size; at += chunkBytes) {
-          // The caller's to keep: what a stream has queued must not change under it.
-          const chunk = new Uint8Array(Math.min(chunkBytes, entry.size - at));
-          await reader.readAt(chunk, entry.offset + at);
-          await write(chunk);
-        }
-      } finally {
-        reader.close();
-      }
+      await readEntry(source, archive, entry, write);
     } finally {
       archive.wipe();
     }
   });
+}
+
+const chunkBytes = 2 ** 20;
+
+/** The bytes of one file of an archive, as `cat` gives them. */
+export async function readEntry(
+  source: Source,
+  { trailer, floe, manifest }: Unlocked,
+  entry: FileEntry,
+  write: (chunk: Uint8Array) => void | Promise<void>,
+): Promise<void> {
+  const { payload, tree } = trailer;
+  const segments = await SegmentReader.open(source, payload, tree);
+  // Two: the header may lie in the segment before
+  const reader = new PlaintextReader(payload, segments, floe, 2);
+  try {
+    await assertHeadersFit(reader, manifest, [entry], source.name);
+    for (let at = 0; at < entry.size; at += chunkBytes) {
+      // The caller's to keep: what a stream has queued must not change under it.
+      const chunk = new Uint8Array(Math.min(chunkBytes, entry.size - at));
+      await reader.readAt(chunk, entry.offset + at);
+      await write(chunk);
+    }
+  } finally {
+    reader.close();
+  }
 }

@@ -177,6 +177,7 @@ export {
   policyLines,
 } from './provenance/ledger/keyfile.ts';
 export { readSignedCheckpoint, type SignedCheckpoint } from './provenance/ledger/log.ts';
+export type { LogMemory } from './provenance/ledger/memory.ts';
 export { decodeLedgerPolicy, type LedgerPolicy } from './provenance/ledger/policy.ts';
 export { maxProofBytes } from './provenance/ledger/proof.ts';
 export { type EntryName, hasEntries, type Proved, proveEntry } from './provenance/ledger/prove.ts';

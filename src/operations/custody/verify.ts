@@ -10,7 +10,7 @@ import type { Card } from '../../keys/card.ts';
 import type { Identity } from '../../keys/identity.ts';
 import type { Trust } from '../../keys/policy.ts';
 import { assertAbout, assertInForce } from '../../provenance/statements/against.ts';
-import type { Step } from '../../provenance/statements/chain.ts';
+import { type Gap, gapsIn, type Step } from '../../provenance/statements/chain.ts';
 import { commitContents } from '../../provenance/statements/events.ts';
 import { custodyPathOf, readCustody } from '../../provenance/statements/file.ts';
 import { assertLogged, type LogCopy, type Logged } from '../../provenance/statements/logged.ts';
@@ -36,6 +36,8 @@ export interface VerifyCustodyOptions {
   readonly ledger?: LogCopy | undefined;
   /** Path of an older copy, which the file must go on from. */
   readonly since?: string | undefined;
+  /** Accept lines that tell of changes that are not known; by default they are refused. */
+  readonly acceptGaps?: boolean | undefined;
 }
 
 export interface CustodyReport {
@@ -53,6 +55,8 @@ export interface CustodyReport {
     readonly releases: number;
     readonly since: boolean;
     readonly ledger?: Logged;
+    /** Changes that are not known, which were accepted. */
+    readonly gaps: readonly Gap[];
   };
 }
 
@@ -72,6 +76,8 @@ export async function verifyCustody(
   const file = archive === undefined ? path : (options.custody ?? custodyPathOf(archive));
   const steps = readCustody(file);
   const told = trustSteps(steps, { trust, known }, file);
+  const gaps = gapsIn(steps);
+  if (!options.acceptGaps) assertNoGap(gaps, file);
   let subject: Subject | undefined;
   let contents = 0;
   if (archive !== undefined) {
@@ -95,8 +101,19 @@ export async function verifyCustody(
       releases,
       since: since !== undefined,
       ...(logged === undefined ? {} : { ledger: logged }),
+      gaps,
     },
   };
+}
+
+function assertNoGap([gap]: readonly Gap[], file: string): void {
+  if (gap === undefined) return;
+  const { line, from, to } = gap;
+  const message = `${file}: line ${line} says that what changed from epoch ${from} to ${to} is not known`;
+  throw new StrongroomError('CUSTODY_INCOMPLETE', message, {
+    file,
+    hint: 'ask who had access meanwhile, and accept it if that is answered: --accept-gaps',
+  });
 }
 
 function assertFileAlone(path: string, { custody, keyring, identity }: VerifyCustodyOptions) {

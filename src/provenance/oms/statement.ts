@@ -11,6 +11,7 @@ import { fromHex } from '../../bytes.ts';
 import { StrongroomError } from '../../errors.ts';
 import { decodeAnyLayout, encodeJson } from '../../json.ts';
 import { statementType } from '../../keys/envelope.ts';
+import { maxBundleBytes } from './bundle.ts';
 
 const predicateType = 'https://model_signing/signature/v1.0';
 
@@ -156,9 +157,6 @@ const schema = z.object({
   }),
 });
 
-/** Enough for some million files; more would not fit into one string. */
-export const maxStatementBytes = 2 ** 28;
-
 /**
  * Reads a statement in any layout: what others sign need not be canonical.
  * @param where names it in errors.
@@ -171,7 +169,7 @@ export function decodeStatement(bytes: Uint8Array, where: string): OmsStatement 
     what: `${where}: not a statement of model signing v1.0`,
     file: where,
     code: 'OMS_INVALID',
-    maxBytes: maxStatementBytes,
+    maxBytes: maxBundleBytes,
   });
   const { resources, serialization } = predicate;
   const shardSize = serialization.method === 'shards' ? serialization.shard_size : undefined;

@@ -64,7 +64,7 @@ describe('a custody file', () => {
     ]);
     expect(story[1]?.added).toEqual([{ key: partner.card.kem.id, name: 'partner' }]);
     // Of the sealing, and of both who opened all of it
-    expect(held).toEqual({ archive: true, contents: 3, releases: 0, since: false });
+    expect(held).toEqual({ archive: true, contents: 3, releases: 0, since: false, gaps: [] });
   });
 
   it('goes on in the file of the archive that the content was sealed into anew', async () => {

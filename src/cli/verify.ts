@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Proof } from '../index.ts';
 import { assertThere, freshnessOf, trustOf, unlockIdentity } from './access.ts';
-import { bytes, plural, who } from './format.ts';
+import { bytes, plural, proved, who } from './format.ts';
 import { readLedgerPolicy } from './ledger/shared.ts';
 import { claimRows, lineage } from './lineage.ts';
 import { report, table } from './messages.ts';
@@ -111,13 +111,4 @@ async function run(archive: string, options: Options): Promise<void> {
   }
 }
 
-/** A claim with what proves it, and whether that lasts. */
-const provedRow = (proof: Proof, i: number) => {
-  const { claim, by, fingerprint, algorithms, quantumSafe } = proof;
-  const whose = fingerprint === undefined ? by : who({ name: by, fingerprint });
-  const kind = quantumSafe ? 'quantum-safe' : 'classical only';
-  return [
-    i === 0 ? 'proved' : '',
-    `${claim}: ${kind}, ${algorithms.join(' and ')} of ${whose}`,
-  ] as const;
-};
+const provedRow = (proof: Proof, i: number) => [i === 0 ? 'proved' : '', proved(proof)] as const;

@@ -54,6 +54,10 @@ async function run(archive: string, options: Options): Promise<void> {
     ),
   );
   if (done.lines.length === 0) tell(`${done.file} tells all of it already`, options);
+  const logged = done.ledger?.lines ?? [];
+  if (logged.length > done.lines.length) {
+    tell(`the log ${done.ledger?.origin} has line ${logged.join(', ')} of it now`, options);
+  }
   tellRecorded(done, options);
   if (options.json) report(options, done, []);
 }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { StrongroomError } from '../../errors.ts';
 import { assertThere, readCards, trustOf, unlockIdentity } from '../access.ts';
-import { plural } from '../format.ts';
+import { plural, proved } from '../format.ts';
 import { readLedgerPolicy, signatureLines } from '../ledger/shared.ts';
 import { report } from '../messages.ts';
 import {
@@ -72,7 +72,12 @@ async function run(path: string, options: Options): Promise<void> {
   try {
     const asked = { trust, known, custody, keyring, identity, evidence, ledger, since, acceptGaps };
     const found = await verifyCustody(path, asked);
-    report(options, found, [...timeline(found.story), '', ...heldLines(found.held)]);
+    report(options, found, [
+      ...timeline(found.story),
+      '',
+      ...found.proofs.map((proof) => `proved: ${proved(proof)}`),
+      ...heldLines(found.held),
+    ]);
   } finally {
     identity?.wipe();
   }

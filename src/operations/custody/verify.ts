@@ -9,6 +9,7 @@ import { StrongroomError } from '../../errors.ts';
 import type { Card } from '../../keys/card.ts';
 import type { Identity } from '../../keys/identity.ts';
 import type { Trust } from '../../keys/policy.ts';
+import { type Proof, provedBy } from '../../provenance/proofs.ts';
 import { assertAbout, assertInForce } from '../../provenance/statements/against.ts';
 import { type Gap, gapsIn, type Step } from '../../provenance/statements/chain.ts';
 import { commitContents } from '../../provenance/statements/events.ts';
@@ -45,6 +46,8 @@ export interface CustodyReport {
   readonly archive: string;
   readonly contentRoot: string;
   readonly story: readonly Happening[];
+  /** By which signatures lines are proved, signer by signer. */
+  readonly proofs: readonly Proof[];
   /** What the file was held against. */
   readonly held: {
     /** The archive: seal, key ring in force, recipients. */
@@ -95,6 +98,7 @@ export async function verifyCustody(
     file,
     ...subjectOf(steps),
     story: storyOf(steps, cards),
+    proofs: proofsOf(told),
     held: {
       archive: archive !== undefined,
       contents,
@@ -104,6 +108,14 @@ export async function verifyCustody(
       gaps,
     },
   };
+}
+
+function proofsOf(told: readonly Told[]): Proof[] {
+  const lines = new Map<Card, number>();
+  for (const { by } of told) lines.set(by, (lines.get(by) ?? 0) + 1);
+  return [...lines].map(([card, count]) =>
+    provedBy(card, count === 1 ? '1 line' : `${count} lines`),
+  );
 }
 
 function assertNoGap([gap]: readonly Gap[], file: string): void {

@@ -130,10 +130,12 @@ async function append(
     if (after.size === first) return { origin, first, size: first, root };
     builder.flush(first);
     const note = signedNote(key, after);
+    const preparing = remembered.prepare(note);
     const [staged, written] = await Promise.allSettled([
       stageFile(checkpointPath(directory), note),
       write(),
     ]);
+    const remember = await preparing;
     if (staged.status === 'rejected') throw staged.reason;
     try {
       if (written.status === 'rejected') throw written.reason;
@@ -143,7 +145,7 @@ async function append(
       staged.value.discard();
     }
     // The log first: what nobody was shown must not keep the key from going on
-    await remembered.remember(note);
+    remember();
     // Whoever still reads by the old checkpoint finds the full ones in their place
     for (const { level, index } of filled) {
       rmSync(join(directory, partialDirectory(level, index)), { recursive: true, force: true });

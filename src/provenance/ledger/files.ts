@@ -150,7 +150,9 @@ async function syncDurably(directory: string): Promise<void> {
 
 /** A file that is durable under another name, and waits to take its place. */
 export interface Replacement {
-  /** Replaces the file in one step, durably: it has the old bytes or the new ones. */
+  /** Replaces the file in one step: it has the old bytes or the new ones. */
+  rename(): void;
+  /** The same, durably. */
   commit(): void;
   discard(): void;
 }
@@ -172,10 +174,14 @@ export async function stageFile(path: string, bytes: Uint8Array): Promise<Replac
     discard();
     throw error;
   }
+  const rename = () => {
+    renameSync(temporary, path);
+    isStaged = false;
+  };
   return {
+    rename,
     commit() {
-      renameSync(temporary, path);
-      isStaged = false;
+      rename();
       syncDirectory(dirname(path));
     },
     discard,

@@ -11,7 +11,7 @@ import { sha256 } from '../../crypto/hash.ts';
 import { stateDirectory } from '../../custody/epochs/memory.ts';
 import { type Lock, takeLock } from '../../engine/lock.ts';
 import { asStrongroomError, isStrongroomError, StrongroomError } from '../../errors.ts';
-import { readNote, replaceFile } from './files.ts';
+import { type Replacement, readNote, stageFile } from './files.ts';
 import type { LedgerKey } from './keyfile.ts';
 import { assertContinues, decodeSignedCheckpoint, type SignedCheckpoint } from './log.ts';
 import { encodeVkey } from './signatures.ts';
@@ -61,12 +61,19 @@ export function assertUnused(memory: LogMemory, key: LedgerKey, directory: strin
 export interface OpenMemory {
   /** @throws StrongroomError LEDGER_FORKED, LEDGER_ROLLED_BACK, LEDGER_INVALID. */
   assertContinued(directory: string, checkpoint: SignedCheckpoint): void;
-  /** Never fails: the log has the checkpoint already. */
-  remember(note: Uint8Array): Promise<void>;
+  /**
+   * Makes ready to remember a checkpoint, while the disk is busy with the log.
+   * @returns what is to be done once the log has it; neither ever fails.
+   */
+  prepare(note: Uint8Array): Promise<() => void>;
   release(): void;
 }
 
-const nothing: OpenMemory = { assertContinued() {}, async remember() {}, release() {} };
+const nothing: OpenMemory = {
+  assertContinued() {},
+  prepare: async () => () => {},
+  release() {},
+};
 
 /** @throws StrongroomError LEDGER_BUSY while another writer has it. */
 export async function openMemory(memory: LogMemory | undefined, key: LedgerKey) {
@@ -89,13 +96,26 @@ export async function openMemory(memory: LogMemory | undefined, key: LedgerKey) 
       const seen = seenIn(memory, file);
       if (seen !== undefined) assertContinues(directory, checkpoint, seen.checkpoint);
     },
-    async remember(note) {
-      try {
-        await replaceFile(file, note, () => lock.assertHeld());
-      } catch (error) {
+    async prepare(note) {
+      const forget = (error: unknown) => {
+        staged?.discard();
         const { message } = asStrongroomError(error, file);
         memory.onWarning?.(`${message}: what the log came to is not remembered`);
+      };
+      let staged: Replacement | undefined;
+      try {
+        staged = await stageFile(file, note);
+      } catch (error) {
+        forget(error);
       }
+      return () => {
+        try {
+          lock.assertHeld();
+          staged?.rename();
+        } catch (error) {
+          forget(error);
+        }
+      };
     },
     release: () => lock.release(),
   };

@@ -97,6 +97,10 @@ const codes = {
 
   // Quorums: what is asked, and what custodians answer
   QUORUM_INVALID: [usage, 'see the quorum section of docs/custody.md'],
+  QUORUM_NEEDED: [
+    failure,
+    'deal it anew with --quorum SPEC and the cards of its custodians, or drop it: --without-quorums',
+  ],
   NO_QUORUM: [failure, 'see who can open it with "strongroom inspect"'],
   REQUEST_INVALID: [verification, 'ask for the file once more'],
   REQUEST_MISMATCH: [verification, 'give the archive that is asked for, or ask anew'],
@@ -132,6 +136,7 @@ const codes = {
   CEREMONY_PLAN_INVALID: [usage, 'see the ceremony section of docs/custody.md'],
   CEREMONY_STOPPED: [failure, 'no key was kept: begin again'],
   TRANSCRIPT_INVALID: [verification, 'ask a witness for their copy'],
+  TRANSCRIPT_MISMATCH: [verification, 'seal for the cards of the ceremony, as it wrote them'],
   TRANSCRIPT_UNTRUSTED: [
     verification,
     'name a witness whom you trust: --signer CARD or --trust POLICY',

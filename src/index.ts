@@ -96,6 +96,7 @@ export {
   verifyCustody,
 } from './operations/custody/verify.ts';
 export { type GrantOptions, type GrantReport, grant } from './operations/grant.ts';
+export type { Heirs, QuorumChange } from './operations/heirs.ts';
 export { type InspectReport, inspect } from './operations/inspect.ts';
 export {
   type IdentityFile,
@@ -141,7 +142,7 @@ export {
   type ReshareReport,
   reshareQuorum,
 } from './operations/quorum/reshare.ts';
-export { showQuestion } from './operations/quorum/show.ts';
+export { type ShowOptions, showQuestion } from './operations/quorum/show.ts';
 export { readQuorumSpec } from './operations/quorum/spec.ts';
 export { cat, list } from './operations/read.ts';
 export {

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import type { Command } from 'commander';
 import { StrongroomError } from '../errors.ts';
-import { assertThere, withAccess } from './access.ts';
-import { type AccessOptions, accessOptions } from './options.ts';
+import { assertThere } from './access.ts';
+import { type HolderOptions, holderOptions, withHolder } from './quorum/access.ts';
 
 export function addCat(program: Command): void {
   const command = program
@@ -18,14 +18,14 @@ export function addCat(program: Command): void {
   strongroom cat weights.srm a.onnx -i me.key --trust policy.json > a.onnx
 `,
     );
-  accessOptions(command).action(run);
+  holderOptions(command).action(run);
 }
 
-async function run(archive: string, file: string, options: AccessOptions): Promise<void> {
+async function run(archive: string, file: string, options: HolderOptions): Promise<void> {
   assertThere(archive);
   const { cat } = await import('../index.ts');
   const guard = process.stdout.isTTY ? textGuard(file) : () => {};
-  await withAccess(options, false, (access) =>
+  await withHolder(archive, options, (access) =>
     cat(archive, file, access, async (chunk) => {
       guard(chunk);
       if (!process.stdout.write(chunk)) await once(process.stdout, 'drain');

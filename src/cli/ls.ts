@@ -1,10 +1,11 @@
 import type { Command } from 'commander';
 import type { Entry } from '../index.ts';
-import { assertThere, withAccess } from './access.ts';
+import { assertThere } from './access.ts';
 import { report } from './messages.ts';
-import { type AccessOptions, accessOptions, jsonOption } from './options.ts';
+import { jsonOption } from './options.ts';
+import { type HolderOptions, holderOptions, withHolder } from './quorum/access.ts';
 
-interface Options extends AccessOptions {
+interface Options extends HolderOptions {
   readonly long?: boolean;
   readonly json?: boolean;
 }
@@ -23,13 +24,13 @@ export function addLs(program: Command): void {
 `,
     )
     .option('-l, --long', 'with mode, bytes and time');
-  jsonOption(accessOptions(command)).action(run);
+  jsonOption(holderOptions(command)).action(run);
 }
 
 async function run(archive: string, options: Options): Promise<void> {
   assertThere(archive);
   const { list } = await import('../index.ts');
-  const entries = await withAccess(options, false, (access) => list(archive, access));
+  const entries = await withHolder(archive, options, (access) => list(archive, access));
   report(options, { entries }, options.long ? long(entries) : entries.map(nameOf));
 }
 

@@ -24,7 +24,10 @@ import type { Card } from '../../keys/card.ts';
 import type { Identity } from '../../keys/identity.ts';
 import type { Trust } from '../../keys/policy.ts';
 import { type Freshness, holdEpoch } from '../epochs/freshness.ts';
+
+import { guarded } from './guard.ts';
 import { lockArchive } from './lock.ts';
+
 import { assertGranter, assertReason, nextKeyring, type RingChange } from './next.ts';
 
 /** What every change of access takes. */
@@ -80,10 +83,9 @@ export async function updateRing(
     await using(openSource({ kind: 'file', path }), async (source) => {
       const { slots, ring, slot } = await readSlots(source, core);
       if (!Buffer.from(ring.bytes).equals(before.bytes)) throw moved(path);
-      lock.assertHeld();
       const fd = openToWrite(path);
       try {
-        replaceRing(slotFile(fd), core, slots, slot, after.bytes, path);
+        replaceRing(guarded(slotFile(fd), lock), core, slots, slot, after.bytes, path);
       } catch (error) {
         throw asStrongroomError(error, path);
       } finally {

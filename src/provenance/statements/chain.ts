@@ -51,9 +51,22 @@ export interface Step {
  */
 export function follow(statements: readonly Statement[], file: string): Step[] {
   const steps: Step[] = [];
-  for (const statement of statements) steps.push(next(steps, statement, file));
+  let keys = 0;
+  for (const statement of statements) {
+    const step = next(steps, statement, file);
+    if (step.access !== steps.at(-1)?.access) keys += step.access.recipients.size;
+    if (keys > maxKept)
+      throw broken(file, steps.length + 1, 'is of a file with too many recipients');
+    steps.push(step);
+  }
   return steps;
 }
+
+/**
+ * Recipients of all key ring epochs together, which are kept. Nothing is verified yet: a short
+ * line can be about a ring of ten thousand.
+ */
+const maxKept = 2 ** 23;
 
 /**
  * The step that a statement makes after others.
@@ -73,7 +86,7 @@ export function next(steps: readonly Step[], statement: Statement, file: string)
   if (statement.event === 'gap') return resumed(last.access, statement, refuse);
   const { digest, epoch } = statement.predicate.ring;
   // Someone may have a copy of the archive from before the last change
-  const used = steps.find(({ access }) => access.ring.digest === digest)?.access;
+  const used = steps.findLast(({ access }) => access.ring.digest === digest)?.access;
   if (used === undefined) throw refuse('is about a key ring that was not told of');
   if (used.ring.epoch !== epoch) throw refuse('states another epoch of its key ring');
   if (statement.event === 'released') assertReleasable(statement, used, refuse);

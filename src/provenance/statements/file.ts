@@ -25,6 +25,8 @@ import { follow, isAhead, next, type Step } from './chain.ts';
 import { createStatement, type NewEvent, parseStatement, type Statement } from './statement.ts';
 
 export const maxCustodyBytes = 2 ** 28;
+/** As many as fit with their signatures: others would only take time. */
+const maxLines = 2 ** 16;
 const newline = 0x0a;
 
 /** Where the custody file of an archive is, unless another is named. */
@@ -75,6 +77,11 @@ function readContent(path: string): Content {
   const statements: Statement[] = [];
   let at = 0;
   for (let end = content.indexOf(newline); end >= 0; end = content.indexOf(newline, at)) {
+    if (statements.length === maxLines) {
+      throw new StrongroomError('CUSTODY_INVALID', `${path}: more than ${maxLines} lines`, {
+        file: path,
+      });
+    }
     const what = `${path}: line ${statements.length + 1}`;
     statements.push(parseStatement(content.slice(at, end), what));
     at = end + 1;

@@ -121,7 +121,8 @@ export {
   type TensorOptions,
 } from './operations/loader.ts';
 export { mlbom } from './operations/mlbom.ts';
-export { type ExportedOms, exportOms } from './operations/oms/export.ts';
+export type { OmsDemand } from './operations/oms/demand.ts';
+export { type ExportedOms, type ExportOmsOptions, exportOms } from './operations/oms/export.ts';
 export {
   type SignOmsOptions,
   type SignOmsReport,
@@ -192,6 +193,7 @@ export {
   policyLines,
 } from './provenance/ledger/keyfile.ts';
 export { readSignedCheckpoint, type SignedCheckpoint } from './provenance/ledger/log.ts';
+export type { LogMemory } from './provenance/ledger/memory.ts';
 export { decodeLedgerPolicy, type LedgerPolicy } from './provenance/ledger/policy.ts';
 export { maxProofBytes } from './provenance/ledger/proof.ts';
 export { type EntryName, hasEntries, type Proved, proveEntry } from './provenance/ledger/prove.ts';

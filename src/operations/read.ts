@@ -1,13 +1,15 @@
 /** Reading some of an archive: its list of files, and the bytes of one. */
-import type { Entry } from '../archive/entry.ts';
-import { type Access, unlock } from '../archive/reader.ts';
+import type { Entry, FileEntry } from '../archive/entry.ts';
+import { type Access, type Unlocked, unlock } from '../archive/reader.ts';
 import { PlaintextReader, SegmentReader } from '../archive/segments.ts';
 import { eachPart } from '../archive/stream.ts';
 import { assertHeadersFit } from '../archive/tarfit.ts';
 import type { FoundTensor } from '../archive/tensors/find.ts';
 import { type Freshness, holdEpoch } from '../custody/epochs/freshness.ts';
 import { using } from '../engine/files.ts';
-import { locationOf, openSource } from '../engine/source.ts';
+
+import { locationOf, openSource, type Source } from '../engine/source.ts';
+
 import { StrongroomError } from '../errors.ts';
 import { printable } from '../text.ts';
 import { openArchive } from './loader.ts';
@@ -46,16 +48,7 @@ export function cat(
         const what = entry === undefined ? 'is not in it' : 'is a directory';
         throw new StrongroomError('NO_SUCH_ENTRY', `${source.name}: ${printable(file)} ${what}`);
       }
-      const { payload, tree } = archive.trailer;
-      const segments = await SegmentReader.open(source, payload, tree);
-      // Two: the header may lie in the segment before
-      const reader = new PlaintextReader(payload, segments, archive.floe, 2);
-      try {
-        await assertHeadersFit(reader, archive.manifest, [entry], source.name);
-      } finally {
-        reader.close();
-      }
-      await eachPart(segments, payload, archive.floe, entry, write);
+      await readEntry(source, archive, entry, write);
     } finally {
       archive.wipe();
     }
@@ -99,4 +92,23 @@ export async function catTensor(
   } finally {
     await archive.close();
   }
+}
+
+/** The bytes of one file of an archive, as `cat` gives them. */
+export async function readEntry(
+  source: Source,
+  { trailer, floe, manifest }: Unlocked,
+  entry: FileEntry,
+  write: (chunk: Uint8Array) => void | Promise<void>,
+): Promise<void> {
+  const { payload, tree } = trailer;
+  const segments = await SegmentReader.open(source, payload, tree);
+  // Two: the header may lie in the segment before
+  const reader = new PlaintextReader(payload, segments, floe, 2);
+  try {
+    await assertHeadersFit(reader, manifest, [entry], source.name);
+  } finally {
+    reader.close();
+  }
+  await eachPart(segments, payload, floe, entry, write);
 }

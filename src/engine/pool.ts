@@ -171,5 +171,7 @@ export async function serveJob<Job, Report>(run: RunJob<Job, Report>): Promise<v
     post({ kind: 'error', error: { code, message, hint, file, segment, offset } });
   } finally {
     clearInterval(look);
+    // Nobody waits for it any more
+    stopped.abort();
   }
 }

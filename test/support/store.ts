@@ -57,7 +57,12 @@ export async function serveStore(): Promise<ServedStore> {
   };
   const server = createServer(async (request, response) => {
     const chunks: Buffer[] = [];
-    for await (const chunk of request) chunks.push(chunk as Buffer);
+    try {
+      for await (const chunk of request) chunks.push(chunk as Buffer);
+    } catch {
+      // The client went away
+      return;
+    }
     const url = new URL(request.url ?? '', 'http://store');
     const asked = {
       operation: operationOf(request.method ?? '', url.searchParams),

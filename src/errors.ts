@@ -162,7 +162,12 @@ const codes = {
   // Files and the machine
   NOT_FOUND: [failure],
   NO_SUCH_ENTRY: [failure, 'list the files with "strongroom ls"'],
+  NO_SUCH_TENSOR: [failure, 'list the tensors with "strongroom ls --tensors"'],
+  RANGE_INVALID: [usage],
+  MODEL_INVALID: [failure, 'ask the author: it is what was sealed, and not what its name says'],
+  ARCHIVE_CLOSED: [usage],
   PERMISSION_DENIED: [failure],
+  NO_MEMORY_TARGET: [failure, 'name a directory with --dir, or use --serve'],
   DISK_FULL: [failure, 'free some space, or choose another output'],
   SOURCE_CHANGED: [failure, 'seal again when nothing writes to it'],
   SOURCE_UNSUPPORTED: [failure],

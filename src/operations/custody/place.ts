@@ -28,8 +28,12 @@ export interface Recorded {
   readonly file: string;
   /** The numbers of the lines that were added. */
   readonly lines: readonly number[];
-  /** The log that has them as well, and its size since. */
-  readonly ledger?: { readonly origin: string; readonly size: number };
+  /** The log, its size since, and the numbers of the lines that it has since. */
+  readonly ledger?: {
+    readonly origin: string;
+    readonly size: number;
+    readonly lines: readonly number[];
+  };
 }
 
 /** @throws StrongroomError USAGE where nothing is told, and a log was to have it too. */
@@ -65,7 +69,7 @@ export async function recorded(
   const entries = told.flatMap((statement) => entriesOf(first, statement));
   try {
     const { origin, size } = await appendEntries(ledger, entries);
-    return { file, lines, ledger: { origin, size } };
+    return { file, lines, ledger: { origin, size, lines } };
   } catch (error) {
     const { code, message } = asStrongroomError(error, ledger.directory);
     throw new StrongroomError(code, `${file}: it is told, but is not in the log: ${message}`, {

@@ -162,12 +162,28 @@ const codes = {
   // Files and the machine
   NOT_FOUND: [failure],
   NO_SUCH_ENTRY: [failure, 'list the files with "strongroom ls"'],
+  NO_SUCH_TENSOR: [failure, 'list the tensors with "strongroom ls --tensors"'],
+  RANGE_INVALID: [usage],
+  MODEL_INVALID: [failure, 'ask the author: it is what was sealed, and not what its name says'],
+  ARCHIVE_CLOSED: [usage],
   PERMISSION_DENIED: [failure],
+  NO_MEMORY_TARGET: [failure, 'name a directory with --dir, or use --serve'],
   DISK_FULL: [failure, 'free some space, or choose another output'],
   SOURCE_CHANGED: [failure, 'seal again when nothing writes to it'],
   SOURCE_UNSUPPORTED: [failure],
   SYMLINK: [failure, 'use --follow-symlinks to seal what the links point to'],
   IO: [failure],
+
+  // What is read and written over a network
+  NETWORK: [failure, 'check the connection, then try again'],
+  REMOTE_FAILED: [failure],
+  RANGES_UNSUPPORTED: [
+    failure,
+    'save the archive to a file first, or pipe it: curl URL | strongroom open - -o DIR …',
+  ],
+  S3_UNAVAILABLE: [failure, 'install it beside strongroom: npm install @aws-sdk/client-s3'],
+  UPLOAD_BUSY: [failure],
+  UPLOAD_INVALID: [verification, 'remove the object, then seal again'],
   PIPE_CLOSED: [failure],
   INTERRUPTED: [interrupted],
   INTERNAL: [failure, 'please report this, with the command that led to it'],

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { shownName } from '../engine/remote/location.ts';
 import type { Proof } from '../index.ts';
 import { assertThere, freshnessOf, trustOf, unlockIdentity } from './access.ts';
 import { bytes, plural, proved, who } from './format.ts';
@@ -88,7 +89,7 @@ async function run(archive: string, options: Options): Promise<void> {
     );
     const { author, keyring, claims, rekeyed } = found;
     const lines = table([
-      ['verified', archive],
+      ['verified', shownName(archive)],
       ['author', who(author)],
       ['sealed at', found.sealedAt],
       ['suite', found.suite],

@@ -24,7 +24,7 @@ import { assertReason, assertRecipients } from '../custody/ring/next.ts';
 import { using, writeFully } from '../engine/files.ts';
 import { createFile } from '../engine/output.ts';
 import type { RunOptions } from '../engine/pool.ts';
-import { openSource, type SourceLocation } from '../engine/source.ts';
+import { locationOf, openSource, type SourceLocation } from '../engine/source.ts';
 import { asStrongroomError, StrongroomError } from '../errors.ts';
 import type { Identity } from '../keys/identity.ts';
 import { trustedCard } from '../keys/policy.ts';
@@ -79,32 +79,42 @@ export interface RekeyReport {
  */
 export async function rekey(path: string, options: RekeyOptions): Promise<RekeyReport> {
   assertReason(options.reason);
-  const location = { kind: 'file', path } as const;
   const file = createFile(options.output);
   const fileKey = new Uint8Array(randomBytes(fileKeyBytes));
   try {
     const { identity, holder = identity, trust, keyring, signal } = options;
     const recorder = await prepareRekeyed(path, options);
-    const [made, core, change, sealed] = await using(openSource(location), async (source) => {
-      const old = await unlock(source, { identity: holder, trust, keyring, signal });
-      try {
-        holdEpoch(old, options, path);
-        assertSigner(old.core, options);
-        assertHeirs(options, old.core, old.ring, trust);
-        await assertTarFits(source, old);
-        const fresh = coreFor(old.core, options);
-        const keys = deriveArchiveKeys(fileKey, fresh);
+    const [made, core, change, sealed] = await using(
+      openSource(locationOf(path), signal),
+      async (source) => {
+        const old = await unlock(source, { identity: holder, trust, keyring, signal });
         try {
-          const ring = await ringFor(fresh, keys, fileKey, options);
-          const written = await writeArchive(location, old, fresh, keys, ring, file.path, options);
-          return [written, fresh, changeOf(old.ring, ring), old.manifest.entries] as const;
+          holdEpoch(old, options, source.name);
+          assertSigner(old.core, options);
+          assertHeirs(options, old.core, old.ring, trust);
+          await assertTarFits(source, old);
+          const fresh = coreFor(old.core, options);
+          const keys = deriveArchiveKeys(fileKey, fresh);
+          try {
+            const ring = await ringFor(fresh, keys, fileKey, options);
+            const written = await writeArchive(
+              source.location,
+              old,
+              fresh,
+              keys,
+              ring,
+              file.path,
+              options,
+            );
+            return [written, fresh, changeOf(old.ring, ring), old.manifest.entries] as const;
+          } finally {
+            keys.wipe();
+          }
         } finally {
-          keys.wipe();
+          old.wipe();
         }
-      } finally {
-        old.wipe();
-      }
-    });
+      },
+    );
     await verifyArchive(file.path, core, fileKey, options);
     file.commit();
     const told = await recorder?.tell({ core, fileKey, seal: made.seal, entries: sealed });
@@ -250,8 +260,7 @@ async function verifyArchive(
   fileKey: Uint8Array,
   options: RekeyOptions,
 ): Promise<void> {
-  const location = { kind: 'file', path } as const;
-  await using(openSource(location), async (source) => {
+  await using(openSource({ kind: 'file', path }), async (source) => {
     const front = await readFront(source);
     const grantedBy = trustKeyring(front.ring, core, options.trust, path);
     const keys = deriveArchiveKeys(fileKey, core);
@@ -260,7 +269,10 @@ async function verifyArchive(
     try {
       await assertTarFits(source, { ...front, grantedBy, ...rest, wipe: wipeAll });
       const { payload, tree } = rest.trailer;
-      await runParallel({ kind: 'verify', source: location, payload, tree }, pass(options, 1));
+      await runParallel(
+        { kind: 'verify', source: source.location, payload, tree },
+        pass(options, 1),
+      );
     } finally {
       wipeAll();
     }

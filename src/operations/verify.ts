@@ -8,7 +8,7 @@ import { runParallel } from '../archive/worker.ts';
 import type { Freshness } from '../custody/epochs/freshness.ts';
 import { using } from '../engine/files.ts';
 import type { RunOptions } from '../engine/pool.ts';
-import { openSource } from '../engine/source.ts';
+import { locationOf, openSource } from '../engine/source.ts';
 import { StrongroomError } from '../errors.ts';
 import type { Trust } from '../keys/policy.ts';
 import { assertQuantumSafe, type Proof, provedBy, provedByRegistry } from '../provenance/proofs.ts';
@@ -57,8 +57,7 @@ export function verify(path: string, options: VerifyOptions): Promise<VerifyRepo
       hint: 'add -i IDENTITY',
     });
   }
-  const location = { kind: 'file', path } as const;
-  return using(openSource(location), async (source) => {
+  return using(openSource(locationOf(path), options.signal), async (source) => {
     const front = await readFront(source, keyring, options.signal);
     const { core, ring } = front;
     const attested = await readAttested(source, front, options);
@@ -83,7 +82,7 @@ export function verify(path: string, options: VerifyOptions): Promise<VerifyRepo
     }
     if (options.quantumSafeOnly) assertQuantumSafe(proofs, source.name);
     const { payload, tree } = trailer;
-    await runParallel({ kind: 'verify', source: location, payload, tree }, options);
+    await runParallel({ kind: 'verify', source: source.location, payload, tree }, options);
     const { rekeyed } = seal.predicate;
     const { epoch, recipients, quorums = [] } = ring.document.signed;
     return {

@@ -4,7 +4,7 @@ import { type Access as ArchiveAccess, unlock } from '../../archive/reader.ts';
 import { trustSeal } from '../../archive/seal.ts';
 import { fromBase64, wipe } from '../../bytes.ts';
 import { using } from '../../engine/files.ts';
-import { openSource } from '../../engine/source.ts';
+import { locationOf, openSource } from '../../engine/source.ts';
 import { StrongroomError } from '../../errors.ts';
 import type { Card } from '../../keys/card.ts';
 import type { Identity } from '../../keys/identity.ts';
@@ -157,11 +157,11 @@ function openCommitments(
   access: ArchiveAccess,
   file: string,
 ): Promise<number> {
-  return using(openSource({ kind: 'file', path: archive }), async (source) => {
+  return using(openSource(locationOf(archive)), async (source) => {
     const opened = await unlock(source, access);
     opened.wipe();
     const { core, ring, manifest } = opened;
-    const { keys, fileKey } = await unlockKeyring(ring, core, access.identity, archive);
+    const { keys, fileKey } = await unlockKeyring(ring, core, access.identity, source.name);
     try {
       const contents = { entries: manifest.entries, key: keys.custody };
       const committed = told.filter(({ statement }) => contentsOf(statement) !== undefined);

@@ -11,7 +11,7 @@ import {
 } from '../../custody/quorum/question.ts';
 import type { RequestKey } from '../../custody/quorum/request-key.ts';
 import { using } from '../../engine/files.ts';
-import { openSource } from '../../engine/source.ts';
+import { locationOf, openSource } from '../../engine/source.ts';
 import { StrongroomError } from '../../errors.ts';
 import { assertSealable } from '../../keys/card.ts';
 import { assertMayProtect } from '../../keys/enforce.ts';
@@ -54,14 +54,14 @@ export async function challengeQuorum(path: string, options: AskOptions): Promis
 function questionAbout(path: string, options: AskOptions): Promise<NewQuestion> {
   const { split: wanted, keyring, signer, trust, now = timeOf() } = options;
   assertMayProtect(trust, [signer.card], now);
-  return using(openSource({ kind: 'file', path }), async (source) => {
+  return using(openSource(locationOf(path)), async (source) => {
     const front = await readFront(source, keyring);
     assertSealable(signer.card, front.core.suite, now);
     if (trust !== undefined) {
-      trustKeyring(front.ring, front.core, trust, path);
-      holdEpoch(front, options, path);
+      trustKeyring(front.ring, front.core, trust, source.name);
+      holdEpoch(front, options, source.name);
     }
-    const { split } = chooseQuorum(front, wanted, path);
+    const { split } = chooseQuorum(front, wanted, source.name);
     return { ...options, core: front.core, split, now };
   });
 }

@@ -8,7 +8,7 @@ import { decodeQuestion, type Question, type QuestionKind } from '../../custody/
 import { assertMayTakePart, knownCard } from '../../custody/quorum/standing.ts';
 import { assertAsks } from '../../custody/quorum/tally.ts';
 import { using } from '../../engine/files.ts';
-import { openSource } from '../../engine/source.ts';
+import { locationOf, openSource } from '../../engine/source.ts';
 import type { Trust } from '../../keys/policy.ts';
 import { timeOf } from '../../time.ts';
 import { readAttested, type SealReport, sealReport } from '../attested.ts';
@@ -71,7 +71,7 @@ export async function readAsked(
 ): Promise<Asked> {
   const question = decodeQuestion(await readSmallFile(path, maxSignedBytes), kinds, path);
   const { archive, trust, keyring, now = timeOf() } = options;
-  return using(openSource({ kind: 'file', path: archive }), async (source) => {
+  return using(openSource(locationOf(archive)), async (source) => {
     const front = await readFront(source, keyring);
     const { core, ring } = front;
     const quorum = assertAsks(question, core, ring, path, now);

@@ -18,6 +18,7 @@ import { concat, utf8 } from '../../bytes.ts';
 import { exists, readFully, writeFully } from '../../engine/files.ts';
 import { type Lock, type LockOptions, takeLock } from '../../engine/lock.ts';
 import { createFile } from '../../engine/output.ts';
+import { isRemote, shownName } from '../../engine/remote/location.ts';
 import { asStrongroomError, StrongroomError } from '../../errors.ts';
 import type { Signer } from '../../keys/signed.ts';
 import { timeOf } from '../../time.ts';
@@ -29,8 +30,16 @@ export const maxCustodyBytes = 2 ** 28;
 const maxLines = 2 ** 16;
 const newline = 0x0a;
 
-/** Where the custody file of an archive is, unless another is named. */
-export const custodyPathOf = (archive: string): string => `${archive}.custody.jsonl`;
+/**
+ * Where the custody file of an archive is, unless another is named.
+ * @throws StrongroomError USAGE for an archive beside which no file is written.
+ */
+export function custodyPathOf(archive: string): string {
+  if (!isRemote(archive)) return `${archive}.custody.jsonl`;
+  throw new StrongroomError('USAGE', `${shownName(archive)}: has no custody file beside it`, {
+    hint: 'name the custody file: --custody FILE',
+  });
+}
 
 /** Beside the lines of a file, what a crash may have left after the last of them. */
 interface Content {

@@ -35,6 +35,8 @@ export interface DocumentKind {
   readonly file?: string;
   /** Refuses a document with more values, before anything is made of them. */
   readonly maxValues?: number;
+  /** In any layout: takes `1.0` for 1, as some programs write it. */
+  readonly anyNumbers?: boolean;
 }
 
 /**
@@ -63,7 +65,7 @@ export function decodeAnyLayout<T>(bytes: Uint8Array, schema: z.ZodType<T>, kind
   if (bytes.length > kind.maxBytes) throw refuse(`longer than ${kind.maxBytes} bytes`);
   const { value, data, source } = parse(bytes, schema, kind);
   canonicalOf(value, kind);
-  const fault = faultInLayout(source);
+  const fault = faultInLayout(source, kind.anyNumbers);
   if (fault !== undefined) throw refuse(fault);
   return data;
 }
@@ -133,14 +135,14 @@ function endOfString(bytes: Uint8Array, start: number): number {
  * two members of one name and other readers the first, and not everyone takes `1.0` for `1`: such
  * a document means different things to different people.
  */
-export function faultInLayout(source: string): string | undefined {
+export function faultInLayout(source: string, anyNumbers = false): string | undefined {
   const open: Set<string>[] = [];
   // In valid JSON a string before a colon is a name, and braces outside strings nest
   const tokens = /("[^"\\]*(?:\\.[^"\\]*)*")(\s*:)?|[{}]|(-?[0-9][0-9.eE+-]*)/g;
   for (const [token, quoted, colon, number] of source.matchAll(tokens)) {
     if (token === '{') open.push(new Set());
     if (token === '}') open.pop();
-    if (number !== undefined && !/^(?:0|[1-9][0-9]*)$/.test(number)) {
+    if (number !== undefined && !anyNumbers && !/^(?:0|[1-9][0-9]*)$/.test(number)) {
       return `the number ${number.slice(0, 20)} is not an integer in its one spelling`;
     }
     if (quoted === undefined || colon === undefined) continue;

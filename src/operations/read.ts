@@ -7,9 +7,7 @@ import { assertHeadersFit } from '../archive/tarfit.ts';
 import type { FoundTensor } from '../archive/tensors/find.ts';
 import { type Freshness, holdEpoch } from '../custody/epochs/freshness.ts';
 import { using } from '../engine/files.ts';
-
 import { locationOf, openSource, type Source } from '../engine/source.ts';
-
 import { StrongroomError } from '../errors.ts';
 import { printable } from '../text.ts';
 import { openArchive } from './loader.ts';
@@ -55,6 +53,25 @@ export function cat(
   });
 }
 
+/** The bytes of one file of an archive, as `cat` gives them. */
+export async function readEntry(
+  source: Source,
+  { trailer, floe, manifest }: Unlocked,
+  entry: FileEntry,
+  write: (chunk: Uint8Array) => void | Promise<void>,
+): Promise<void> {
+  const { payload, tree } = trailer;
+  const segments = await SegmentReader.open(source, payload, tree);
+  // Two: the header may lie in the segment before
+  const reader = new PlaintextReader(payload, segments, floe, 2);
+  try {
+    await assertHeadersFit(reader, manifest, [entry], source.name);
+  } finally {
+    reader.close();
+  }
+  await eachPart(segments, payload, floe, entry, write);
+}
+
 /** Of a short visit: nothing is worth keeping, and no thread worth starting. */
 const visit = { threads: 0, cacheBytes: 0, readAheadBytes: 0 };
 
@@ -92,23 +109,4 @@ export async function catTensor(
   } finally {
     await archive.close();
   }
-}
-
-/** The bytes of one file of an archive, as `cat` gives them. */
-export async function readEntry(
-  source: Source,
-  { trailer, floe, manifest }: Unlocked,
-  entry: FileEntry,
-  write: (chunk: Uint8Array) => void | Promise<void>,
-): Promise<void> {
-  const { payload, tree } = trailer;
-  const segments = await SegmentReader.open(source, payload, tree);
-  // Two: the header may lie in the segment before
-  const reader = new PlaintextReader(payload, segments, floe, 2);
-  try {
-    await assertHeadersFit(reader, manifest, [entry], source.name);
-  } finally {
-    reader.close();
-  }
-  await eachPart(segments, payload, floe, entry, write);
 }

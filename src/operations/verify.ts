@@ -8,10 +8,8 @@ import { runParallel } from '../archive/worker.ts';
 import type { Freshness } from '../custody/epochs/freshness.ts';
 import { using } from '../engine/files.ts';
 import type { RunOptions } from '../engine/pool.ts';
-
 import { locationOf, openSource } from '../engine/source.ts';
 import { StrongroomError } from '../errors.ts';
-
 import type { Trust } from '../keys/policy.ts';
 import { assertQuantumSafe, type Proof, provedBy, provedByRegistry } from '../provenance/proofs.ts';
 import { readAttested, type SealReport, sealReport } from './attested.ts';

@@ -83,6 +83,7 @@ function decodeBundle(bytes: Uint8Array, where: string): z.infer<typeof schema> 
     file: where,
     code: 'OMS_INVALID',
     maxBytes: maxBundleBytes,
+    anyNumbers: true,
   });
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;

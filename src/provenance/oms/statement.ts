@@ -170,6 +170,7 @@ export function decodeStatement(bytes: Uint8Array, where: string): OmsStatement 
     file: where,
     code: 'OMS_INVALID',
     maxBytes: maxBundleBytes,
+    anyNumbers: true,
   });
   const { resources, serialization } = predicate;
   const shardSize = serialization.method === 'shards' ? serialization.shard_size : undefined;

@@ -122,3 +122,12 @@ describe('a statement is refused', () => {
     expect(await reading(Buffer.from(deep))).toBe('OMS_INVALID');
   });
 });
+
+it('takes the numbers of other programs, and no member twice', async () => {
+  const sharded = { shardSize: 2 ** 20, files: [], digests: [] };
+  const text = Buffer.from(encodeStatement(model([], sharded))).toString();
+  const other = text.replace('"shard_size":1048576', '"shard_size":1048576.0');
+  expect(decodeStatement(Buffer.from(other), 'here').shardSize).toBe(2 ** 20);
+  const twice = text.replace('"shard_size":1048576', '"shard_size":4,"shard_size":1048576');
+  expect(await outcome(() => decodeStatement(Buffer.from(twice), 'here'))).toBe('OMS_INVALID');
+});

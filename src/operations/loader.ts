@@ -125,11 +125,11 @@ export async function openArchive(path: string, options: LoaderOptions): Promise
     source.close();
   }
   try {
-    const { name, location, ahead } = source;
+    const { name, ahead } = source;
     holdEpoch(archive, options, name);
     const { floe, trailer } = archive;
     const { payload, tree } = trailer;
-    const job = { source: location, payload, tree, floe };
+    const job = { source: source.location, payload, tree, floe };
     const usual = payload.length < worthThreads ? 0 : availableParallelism();
     const threads = options.threads ?? usual;
     // What is far away is asked for several times at once, whether or not there are cores

@@ -35,5 +35,6 @@ trap 'rm -f "$table"' EXIT
 node test/interop/table.ts > "$table"
 environment interop requirements.txt
 environment oms oms-requirements.txt
+.venv/interop/bin/python -B test/interop/vectors.py
 .venv/interop/bin/python -B test/interop/interop.py "$table" "$@"
 .venv/oms/bin/python -B test/interop/oms.py "$@"

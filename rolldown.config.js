@@ -9,7 +9,11 @@ const bundled = 'zod';
 const isOurs = (id) => /^[./]|^dist\//.test(id);
 
 export default defineConfig({
-  input: { strongroom: 'dist/cli/main.js', worker: 'dist/archive/worker.js' },
+  input: {
+    strongroom: 'dist/cli/main.js',
+    worker: 'dist/archive/worker.js',
+    lane: 'dist/archive/lazy/thread.js',
+  },
   platform: 'node',
   external: (id) => !isOurs(id) && !id.startsWith(bundled),
   output: { dir: 'dist/command', cleanDir: true, chunkFileNames: '[name].js' },

@@ -39,6 +39,7 @@ const size = Number(values.entries);
 const parent = mkdtempSync(join(values.directory, 'strongroom-bench-ledger-'));
 const directory = join(parent, 'log');
 const key = createLedgerKey('example.com/log', 'log');
+const ledger = { directory, key, memory: { directory: join(parent, 'memory') } };
 const policy = decodeLedgerPolicy(Buffer.from(`${policyLines(key)}quorum none\n`));
 const entry = (index: number): Uint8Array => commitmentOf(u64(index));
 
@@ -72,13 +73,14 @@ try {
     }
   });
   const append = await time('append one', rounds, (round) =>
-    appendEntries({ directory, key }, [entry(size + round)]),
+    appendEntries(ledger, [entry(size + round)]),
   );
   const anywhere = (round: number) => (round * 7919 * 127) % size;
   const prove = await time('prove one, by its index', rounds, (round) =>
     proveEntry(directory, { index: anywhere(round) }),
   );
-  const search = await time('prove one, by a search', 10, (round) =>
+  const index = await time('make the index', 1, () => proveEntry(directory, { entry: entry(0) }));
+  const search = await time('prove one, by its document', rounds, (round) =>
     proveEntry(directory, { entry: entry(anywhere(round)) }),
   );
   const { proof } = proveEntry(directory, { index: anywhere(1) });
@@ -86,13 +88,13 @@ try {
     verifyLedgerProof(proof, entry(anywhere(1)), policy),
   );
   const audit = await time('audit the whole', 1, () => auditLedger(directory, { policy }));
-  const rows = [build, append, prove, search, verify, audit].map((times) => [
+  const rows = [build, append, prove, index, search, verify, audit].map((times) => [
     times.name,
     at(times, 0.5).toFixed(2),
     at(times, 0.99).toFixed(2),
   ]);
   console.log(markdownTable([['', 'median ms', 'p99 ms'], ...rows]));
-  if ([append, prove].some((times) => at(times, 0.5) > goalMs)) {
+  if ([append, prove, search].some((times) => at(times, 0.5) > goalMs)) {
     console.error(`over the goal of ${goalMs} ms`);
     process.exitCode = 1;
   }

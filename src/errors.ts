@@ -97,6 +97,10 @@ const codes = {
 
   // Quorums: what is asked, and what custodians answer
   QUORUM_INVALID: [usage, 'see the quorum section of docs/custody.md'],
+  QUORUM_NEEDED: [
+    failure,
+    'deal it anew with --quorum SPEC and the cards of its custodians, or drop it: --without-quorums',
+  ],
   NO_QUORUM: [failure, 'see who can open it with "strongroom inspect"'],
   REQUEST_INVALID: [verification, 'ask for the file once more'],
   REQUEST_MISMATCH: [verification, 'give the archive that is asked for, or ask anew'],
@@ -132,6 +136,7 @@ const codes = {
   CEREMONY_PLAN_INVALID: [usage, 'see the ceremony section of docs/custody.md'],
   CEREMONY_STOPPED: [failure, 'no key was kept: begin again'],
   TRANSCRIPT_INVALID: [verification, 'ask a witness for their copy'],
+  TRANSCRIPT_MISMATCH: [verification, 'seal for the cards of the ceremony, as it wrote them'],
   TRANSCRIPT_UNTRUSTED: [
     verification,
     'name a witness whom you trust: --signer CARD or --trust POLICY',
@@ -157,12 +162,28 @@ const codes = {
   // Files and the machine
   NOT_FOUND: [failure],
   NO_SUCH_ENTRY: [failure, 'list the files with "strongroom ls"'],
+  NO_SUCH_TENSOR: [failure, 'list the tensors with "strongroom ls --tensors"'],
+  RANGE_INVALID: [usage],
+  MODEL_INVALID: [failure, 'ask the author: it is what was sealed, and not what its name says'],
+  ARCHIVE_CLOSED: [usage],
   PERMISSION_DENIED: [failure],
+  NO_MEMORY_TARGET: [failure, 'name a directory with --dir, or use --serve'],
   DISK_FULL: [failure, 'free some space, or choose another output'],
   SOURCE_CHANGED: [failure, 'seal again when nothing writes to it'],
   SOURCE_UNSUPPORTED: [failure],
   SYMLINK: [failure, 'use --follow-symlinks to seal what the links point to'],
   IO: [failure],
+
+  // What is read and written over a network
+  NETWORK: [failure, 'check the connection, then try again'],
+  REMOTE_FAILED: [failure],
+  RANGES_UNSUPPORTED: [
+    failure,
+    'save the archive to a file first, or pipe it: curl URL | strongroom open - -o DIR …',
+  ],
+  S3_UNAVAILABLE: [failure, 'install it beside strongroom: npm install @aws-sdk/client-s3'],
+  UPLOAD_BUSY: [failure],
+  UPLOAD_INVALID: [verification, 'remove the object, then seal again'],
   PIPE_CLOSED: [failure],
   INTERRUPTED: [interrupted],
   INTERNAL: [failure, 'please report this, with the command that led to it'],

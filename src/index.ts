@@ -6,9 +6,12 @@
  */
 export type { DirectoryEntry, Entry, FileEntry } from './archive/entry.ts';
 export type { FoundKey, KeyHolder } from './archive/keyring.ts';
+export type { CacheStatistics, PinnedSegment } from './archive/lazy/cache.ts';
 export type { Release } from './archive/quorum.ts';
 export type { Access } from './archive/reader.ts';
 export type { Claims, Predecessor } from './archive/seal.ts';
+export type { FoundTensor } from './archive/tensors/find.ts';
+export type { TensorInfo } from './archive/tensors/tensor.ts';
 export type { SuiteName } from './crypto/suites.ts';
 export { type KeyTrace, type RingTrace, traceKey } from './custody/affected.ts';
 export {
@@ -45,8 +48,10 @@ export {
   rotateKey,
   type Statement,
 } from './custody/registry/write.ts';
+export type { Storage } from './engine/memory.ts';
 export type { Progress, RunOptions } from './engine/pool.ts';
 export { type ErrorCode, isStrongroomError, StrongroomError } from './errors.ts';
+export type { Credentials } from './gateway/credentials.ts';
 export type {
   Anchor,
   AnchorKind,
@@ -96,6 +101,7 @@ export {
   verifyCustody,
 } from './operations/custody/verify.ts';
 export { type GrantOptions, type GrantReport, grant } from './operations/grant.ts';
+export type { Heirs, QuorumChange } from './operations/heirs.ts';
 export { type InspectReport, inspect } from './operations/inspect.ts';
 export {
   type IdentityFile,
@@ -105,8 +111,18 @@ export {
   readSmallFile,
   writeNew,
 } from './operations/keyfiles.ts';
+export {
+  type LoaderOptions,
+  type OpenArchive,
+  openArchive,
+  type ReadOptions,
+  type StreamOptions,
+  type Tensor,
+  type TensorOptions,
+} from './operations/loader.ts';
 export { mlbom } from './operations/mlbom.ts';
-export { type ExportedOms, exportOms } from './operations/oms/export.ts';
+export type { OmsDemand } from './operations/oms/demand.ts';
+export { type ExportedOms, type ExportOmsOptions, exportOms } from './operations/oms/export.ts';
 export {
   type SignOmsOptions,
   type SignOmsReport,
@@ -140,9 +156,9 @@ export {
   type ReshareReport,
   reshareQuorum,
 } from './operations/quorum/reshare.ts';
-export { showQuestion } from './operations/quorum/show.ts';
+export { type ShowOptions, showQuestion } from './operations/quorum/show.ts';
 export { readQuorumSpec } from './operations/quorum/spec.ts';
-export { cat, list } from './operations/read.ts';
+export { cat, catTensor, list, listTensors } from './operations/read.ts';
 export {
   type RecipientsOptions,
   type RecipientsReport,
@@ -151,6 +167,7 @@ export {
 export { type RekeyOptions, type RekeyReport, rekey } from './operations/rekey.ts';
 export { type RevokeOptions, type RevokeReport, revoke } from './operations/revoke.ts';
 export { type SealOptions, type SealReport, seal } from './operations/seal.ts';
+export { type Gateway, type ServeOptions, serve } from './operations/serve.ts';
 export { type VerifyOptions, type VerifyReport, verify } from './operations/verify.ts';
 export { type KnownClaims, knownClaims, otherClaims } from './provenance/claims.ts';
 export {
@@ -176,6 +193,7 @@ export {
   policyLines,
 } from './provenance/ledger/keyfile.ts';
 export { readSignedCheckpoint, type SignedCheckpoint } from './provenance/ledger/log.ts';
+export type { LogMemory } from './provenance/ledger/memory.ts';
 export { decodeLedgerPolicy, type LedgerPolicy } from './provenance/ledger/policy.ts';
 export { maxProofBytes } from './provenance/ledger/proof.ts';
 export { type EntryName, hasEntries, type Proved, proveEntry } from './provenance/ledger/prove.ts';

@@ -133,7 +133,7 @@ function endOfString(bytes: Uint8Array, start: number): number {
  * two members of one name and other readers the first, and not everyone takes `1.0` for `1`: such
  * a document means different things to different people.
  */
-function faultInLayout(source: string): string | undefined {
+export function faultInLayout(source: string): string | undefined {
   const open: Set<string>[] = [];
   // In valid JSON a string before a colon is a name, and braces outside strings nest
   const tokens = /("[^"\\]*(?:\\.[^"\\]*)*")(\s*:)?|[{}]|(-?[0-9][0-9.eE+-]*)/g;

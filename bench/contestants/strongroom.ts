@@ -39,7 +39,9 @@ function contestantsOf(stage: Stage, keys: Keys, variant: Variant, whats: readon
   const shardBytes = Math.floor(model.bytes / model.shards.length);
   const access = ['--identity', keys.identity, '--signer', keys.card, '--quiet', ...options];
   const output = (what: What) => join(work, named(what));
-  const command = (...args: string[]) => ({ argv: [node, strongroom, ...args] as const }) as const;
+  // What it sees of key rings is nothing to remember
+  const env = { STRONGROOM_STATE_DIR: join(work, 'state') };
+  const command = (...args: string[]) => ({ argv: [node, strongroom, ...args], env }) as const;
   const fromArchive = { needs: named('seal'), reads: [archive] };
   const only = ['--only', shard];
   const sealing = ['-r', keys.card, '--sign', keys.identity, '--quiet', ...options];

@@ -53,7 +53,7 @@ const identity = await decodeIdentity(readFileSync(identityPath));
 const trust = trustCards([decodeCard(readFileSync(cardPath))]);
 
 const opening = performance.now();
-const source = openSource({ kind: 'file', path: archivePath });
+const source = await openSource({ kind: 'file', path: archivePath });
 const archive = await unlock(source, { identity, trust });
 const { payload, tree } = archive.trailer;
 const segments = await SegmentReader.open(source, payload, tree);

@@ -7,7 +7,9 @@ import {
   startDecryption,
 } from '../crypto/floe.ts';
 import { orAborted } from '../engine/abort.ts';
-import { readExactly, type Source } from '../engine/source.ts';
+import { using } from '../engine/files.ts';
+import { isRemote, shownName } from '../engine/remote/location.ts';
+import { locationOf, openSource, readExactly, type Source } from '../engine/source.ts';
 import { type TreeLocation, tilesBytes } from '../engine/tree.ts';
 import { StrongroomError } from '../errors.ts';
 import type { Card } from '../keys/card.ts';
@@ -39,7 +41,7 @@ export interface Front {
 
 /**
  * Core and key ring.
- * @param keyring path of a detached key ring that replaces the archive's own, read once; if
+ * @param keyring path or address of a detached key ring that replaces the archive's own, read once; if
  *   that is a pipe, an abort of `signal` ends the wait for it.
  */
 export async function readFront(
@@ -51,7 +53,7 @@ export async function readFront(
   const core = decodeCore(head.subarray(0, await source.readAt(head, 0)), source.name);
   if (keyring !== undefined) {
     const bytes = await readKeyringFile(keyring, signal);
-    return { core, ring: decodeKeyring(bytes, core, keyring) };
+    return { core, ring: decodeKeyring(bytes, core, shownName(keyring)) };
   }
   const { ring } = await readSlots(source, core);
   return { core, ring };
@@ -63,11 +65,19 @@ export async function readFront(
  *   to; INTERRUPTED; the system's.
  */
 export async function readKeyringFile(path: string, signal?: AbortSignal): Promise<Uint8Array> {
-  const reading = withFile(path, (fd) => readAtMost(fd, maxKeyringBytes + 1));
+  const reading = isRemote(path)
+    ? readRemote(path, maxKeyringBytes + 1, signal)
+    : withFile(path, (fd) => readAtMost(fd, maxKeyringBytes + 1));
   const bytes = await orAborted(reading, signal);
   if (bytes.length <= maxKeyringBytes) return bytes;
-  throw new StrongroomError('KEYRING_INVALID', `${path}: too long for a key ring`, { file: path });
+  const name = shownName(path);
+  throw new StrongroomError('KEYRING_INVALID', `${name}: too long for a key ring`, { file: name });
 }
+
+const readRemote = (path: string, most: number, signal?: AbortSignal): Promise<Uint8Array> =>
+  using(openSource(locationOf(path), signal), (source) =>
+    readExactly(source, 0, Math.min(source.size, most)),
+  );
 
 export interface Slots {
   /** As they stand in the archive. */

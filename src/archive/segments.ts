@@ -35,25 +35,41 @@ export const plaintextBytes = (payload: Payload, index: number): number =>
 
 export const isFinal = (payload: Payload, index: number): boolean => index === payload.segments - 1;
 
-/** A buffer for one ciphertext segment with room before it for what a leaf hashes. */
+/** A buffer for ciphertext segments with room before them for what a leaf hashes. */
 export class LeafBuffer {
   readonly #bytes: Uint8Array<ArrayBuffer>;
   readonly #hash: TreeHash;
-  /** The segment's own bytes. */
+  /** The bytes of the segments, one behind the other. */
   readonly segment: Uint8Array<ArrayBuffer>;
 
-  constructor(segmentBytes: number, hash: TreeHash) {
+  constructor(segmentBytes: number, hash: TreeHash, segments = 1) {
     // One allocation of its own, so that its pages are reused for every segment.
-    this.#bytes = new Uint8Array(leafPrefixBytes + segmentBytes + segmentOverhead);
+    this.#bytes = new Uint8Array(leafPrefixBytes + segments * (segmentBytes + segmentOverhead));
     this.#hash = hash;
     this.segment = this.#bytes.subarray(leafPrefixBytes);
   }
 
-  /** The leaf hash of the first `length` bytes of `segment`. */
-  digest(index: number, length: number): Uint8Array {
-    writeLeafPrefix(this.#bytes, index);
-    return this.#hash.digest(this.#bytes.subarray(0, leafPrefixBytes + length));
+  /**
+   * The leaf hash of the `length` bytes of `segment` from `at` on. Overwrites what is directly
+   * before them: segments are taken in order.
+   */
+  digest(index: number, length: number, at = 0): Uint8Array {
+    const leaf = this.#bytes.subarray(at, at + leafPrefixBytes + length);
+    writeLeafPrefix(leaf, index);
+    return this.#hash.digest(leaf);
   }
+}
+
+const ciphertextLength = (payload: Payload, index: number): number =>
+  plaintextBytes(payload, index) + segmentOverhead;
+
+/** Consecutive segments that are read at once. */
+export interface SegmentRun {
+  readonly first: number;
+  readonly count: number;
+  readonly into: LeafBuffer;
+  /** @throws StrongroomError SEGMENT_INVALID, TREE_INVALID, TRUNCATED; and as the source. */
+  take(index: number): Promise<Uint8Array>;
 }
 
 /** Reads verified segments; one reader per thread. */
@@ -81,25 +97,73 @@ export class SegmentReader {
    * @throws StrongroomError SEGMENT_INVALID, TREE_INVALID, TRUNCATED.
    */
   async ciphertext(index: number): Promise<Uint8Array> {
-    const { name } = this.#source;
-    const length = plaintextBytes(this.#payload, index) + segmentOverhead;
+    const length = ciphertextLength(this.#payload, index);
     const segment = this.#buffer.segment.subarray(0, length);
     const offset = segmentOffset(this.#payload, index);
-    if ((await this.#source.readAt(segment, offset)) < length) {
-      throw new StrongroomError('TRUNCATED', `${name}: ends within segment ${index}`, {
-        file: name,
-        segment: index,
-        offset,
-      });
-    }
-    if (!equal(this.#buffer.digest(index, length), await this.#tree.leaf(index))) {
-      throw new StrongroomError(
-        'SEGMENT_INVALID',
-        `${name}: segment ${index} is not the one that was sealed`,
-        { file: name, segment: index, offset },
-      );
-    }
+    if ((await this.#source.readAt(segment, offset)) < length) throw this.#cut(index);
+    await this.#hold(index, this.#buffer.digest(index, length));
     return segment;
+  }
+
+  /** @throws StrongroomError SEGMENT_INVALID unless `digest` is the leaf of segment `index`. */
+  async #hold(index: number, digest: Uint8Array): Promise<void> {
+    if (equal(digest, await this.#tree.leaf(index))) return;
+    const { name } = this.#source;
+    throw new StrongroomError(
+      'SEGMENT_INVALID',
+      `${name}: segment ${index} is not the one that was sealed`,
+      { file: name, segment: index, offset: segmentOffset(this.#payload, index) },
+    );
+  }
+
+  #cut(index: number): StrongroomError {
+    const { name } = this.#source;
+    return new StrongroomError('TRUNCATED', `${name}: ends within segment ${index}`, {
+      file: name,
+      segment: index,
+      offset: segmentOffset(this.#payload, index),
+    });
+  }
+
+  /**
+   * Begins to read `count` segments from `first` on. The promise is for each of them in turn,
+   * held against the content root; it must be taken before the next, and while `into` is not
+   * used for anything else.
+   */
+  run(first: number, count: number, into: LeafBuffer): SegmentRun {
+    const payload = this.#payload;
+    const at = segmentOffset(payload, first);
+    const end =
+      segmentOffset(payload, first + count - 1) + ciphertextLength(payload, first + count - 1);
+    const reading = this.#source.readAt(into.segment.subarray(0, end - at), at);
+    // Waited for later: until then nobody may be there to hear of a failure
+    if (typeof reading !== 'number') reading.catch(() => {});
+    return {
+      first,
+      count,
+      into,
+      take: async (index) => {
+        const from = segmentOffset(payload, index) - at;
+        const length = ciphertextLength(payload, index);
+        if ((await reading) < from + length) throw this.#cut(index);
+        await this.#hold(index, into.digest(index, length, from));
+        return into.segment.subarray(from, from + length);
+      },
+    };
+  }
+
+  /** How many segments, and how many runs of so many, are worth reading ahead. */
+  get ahead(): { readonly segments: number; readonly runs: number } {
+    const { ahead } = this.#source;
+    if (ahead === undefined) return { segments: 1, runs: 0 };
+    const segments = Math.ceil(ahead.bytes / (this.#payload.segmentBytes + segmentOverhead));
+    return { segments, runs: ahead.reads };
+  }
+
+  /** A buffer for a run of so many segments. */
+  bufferFor(segments: number): LeafBuffer {
+    const { segmentBytes, hash } = this.#payload;
+    return new LeafBuffer(segmentBytes, treeHashes[hash], segments);
   }
 
   /** Wipes the buffer, into which callers may decrypt. */

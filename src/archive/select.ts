@@ -33,18 +33,20 @@ export function pathFilter(globs: readonly string[] | undefined): (path: string)
 }
 
 /**
- * The entries that match one of the globs, or lie below a directory that does.
+ * The entries that match one of the globs, or lie below a directory that does, and the files in
+ * `paths`; all of them when there is neither.
  * @throws StrongroomError NO_SUCH_ENTRY when a glob matches nothing.
  */
 export function selectEntries(
   entries: readonly Entry[],
   globs: readonly string[] | undefined,
+  paths?: ReadonlySet<string>,
 ): readonly Entry[] {
   for (const glob of globs ?? []) {
     const matches = matcher(glob);
     if (entries.some(({ path }) => matches(path))) continue;
     throw new StrongroomError('NO_SUCH_ENTRY', `nothing in the archive matches ${glob}`);
   }
-  const selects = pathFilter(globs);
-  return entries.filter(({ path }) => selects(path));
+  const selects = pathFilter(globs ?? (paths === undefined ? undefined : []));
+  return entries.filter(({ path }) => paths?.has(path) || selects(path));
 }

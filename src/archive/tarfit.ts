@@ -48,7 +48,10 @@ async function withPlaintext(
   }
 }
 
-const rangesOf = (reader: PlaintextReader) => async (offset: number, length: number) => {
+/** What is read of a payload's plaintext. */
+type Plaintext = Pick<PlaintextReader, 'length' | 'readAt'>;
+
+const rangesOf = (reader: Plaintext) => async (offset: number, length: number) => {
   const bytes = new Uint8Array(length);
   return bytes.subarray(0, await reader.readAt(bytes, offset));
 };
@@ -60,7 +63,7 @@ const rangesOf = (reader: PlaintextReader) => async (offset: number, length: num
  * @throws StrongroomError TAR_MISMATCH, and of any segment read.
  */
 export async function assertHeadersFit(
-  reader: PlaintextReader,
+  reader: Plaintext,
   manifest: Manifest,
   entries: readonly Entry[],
   name: string,
@@ -83,7 +86,7 @@ export async function assertHeadersFit(
 
 /** Holds the headers from `from` on to be those of `expected`. */
 async function compare(
-  reader: PlaintextReader,
+  reader: Plaintext,
   from: number,
   expected: readonly Entry[],
   name: string,

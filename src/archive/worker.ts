@@ -3,13 +3,13 @@
  * jobs in threads, and as a thread it serves one.
  */
 import { isMainThread } from 'node:worker_threads';
-import type { Control } from '../engine/control.ts';
 import type { Pieces } from '../engine/pieces.ts';
-import { type RunOptions, runThreads, serveJob, threadsFor } from '../engine/pool.ts';
+import { type RunJob, type RunOptions, runThreads, serveJob, threadsFor } from '../engine/pool.ts';
 import { type DigestRanges, digestBytes, digestedBytes } from './digests.ts';
 import { type DigestJob, type DigestReport, digestRanges } from './jobs/digest.ts';
 import { LeafCollector, type LeafReport } from './jobs/leaves.ts';
 import { type OpenJob, openSegments } from './jobs/open.ts';
+import type { PartReport, TailReport } from './jobs/parts.ts';
 import {
   type OpenPipeJob,
   openPipe,
@@ -20,12 +20,16 @@ import {
 } from './jobs/pipe.ts';
 import { type RekeyJob, rekeySegments } from './jobs/rekey.ts';
 import { type SealJob, sealSegments } from './jobs/seal.ts';
+import type { SealJobReport } from './jobs/target.ts';
 import { type VerifyJob, verifySegments } from './jobs/verify.ts';
 
 type ParallelJob = SealJob | OpenJob | VerifyJob | RekeyJob;
 type PipeJob = SealPipeJob | OpenPipeJob;
 type Job = ParallelJob | PipeJob | DigestJob;
-type Report = LeafReport | PipeReport | DigestReport;
+type Report = PipeJobReport | DigestReport;
+
+/** Told of the parts of an upload. */
+type OnPart = (report: PartReport | TailReport) => void;
 
 const here = new URL(import.meta.url);
 
@@ -35,6 +39,7 @@ export function runParallel(
   options: RunOptions,
   onLeaves: (leaves: LeafReport) => void = () => {},
   onDigests: (digests: LeafReport) => void = () => {},
+  onPart: OnPart = () => {},
 ): Promise<void> {
   const { length, segmentBytes } = job.payload;
   const wanted =
@@ -42,13 +47,18 @@ export function runParallel(
   const total = Math.min(length, wanted);
   const threads = threadsFor(total / 2 ** 20, options.threads);
   const beside = job.kind === 'seal' && job.digests ? digestedBytes(job.digests) : 0;
-  return runThreads<Job, LeafReport | DigestReport>(
+  const onReport = (report: SealJobReport | DigestReport) => {
+    if ('digests' in report) onDigests(report.digests);
+    else if ('indices' in report) onLeaves(report);
+    else onPart(report);
+  };
+  return runThreads<Job, SealJobReport | DigestReport>(
     here,
     job,
     threads,
     total + beside,
     options,
-    (report) => ('digests' in report ? onDigests(report.digests) : onLeaves(report)),
+    onReport,
   );
 }
 
@@ -73,22 +83,20 @@ export async function runPipe(
   job: PipeJob,
   options: RunOptions,
   onLeaves: (leaves: LeafReport) => void,
+  onPart: OnPart = () => {},
 ): Promise<PipeReport> {
   let held: PipeReport | undefined;
   await runThreads<Job, PipeJobReport>(here, job, 1, undefined, options, (report) => {
     if ('entries' in report) held = report;
-    else onLeaves(report);
+    else if ('indices' in report) onLeaves(report);
+    else onPart(report);
   });
   if (held === undefined) throw new Error('the thread ended without a report');
   return held;
 }
 
 const jobs: {
-  [Kind in Job['kind']]: (
-    job: Extract<Job, { kind: Kind }>,
-    control: Control,
-    report: (report: Report) => void,
-  ) => Promise<void>;
+  [Kind in Job['kind']]: RunJob<Extract<Job, { kind: Kind }>, Report>;
 } = {
   seal: sealSegments,
   open: openSegments,
@@ -100,13 +108,7 @@ const jobs: {
 };
 
 if (!isMainThread) {
-  await serveJob<Job, Report>((job, control, report) =>
-    (
-      jobs[job.kind] as (
-        job: Job,
-        control: Control,
-        report: (report: Report) => void,
-      ) => Promise<void>
-    )(job, control, report),
+  await serveJob<Job, Report>((job, ...context) =>
+    (jobs[job.kind] as RunJob<Job, Report>)(job, ...context),
   );
 }

@@ -1,6 +1,7 @@
 /** Who takes part: identities, trusted signers and recipients, from what options name. */
 import { existsSync, lstatSync, readdirSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { isRemote } from '../engine/remote/location.ts';
 import { asStrongroomError, StrongroomError } from '../errors.ts';
 import type { Card, Freshness, Identity, Trust } from '../index.ts';
 import { anchorOf } from './anchor.ts';
@@ -137,9 +138,12 @@ export function assertFree(path: string, kind: 'file' | 'directory'): void {
 const isEmptyDirectory = (path: string): boolean =>
   existsSync(path) && lstatSync(path).isDirectory() && readdirSync(path).length === 0;
 
-/** @throws StrongroomError `NOT_FOUND` unless something is there; `-` always is. */
+/**
+ * @throws StrongroomError `NOT_FOUND` unless something is there; `-` always is, and of what is
+ *   elsewhere only a request can tell.
+ */
 export function assertThere(path: string): void {
-  if (path === '-' || existsSync(path)) return;
+  if (path === '-' || isRemote(path) || existsSync(path)) return;
   throw new StrongroomError('NOT_FOUND', `${path}: no such file or directory`, { file: path });
 }
 

@@ -1,8 +1,12 @@
 import { once } from 'node:events';
 import type { Command } from 'commander';
 import { StrongroomError } from '../errors.ts';
-import { assertThere, withAccess } from './access.ts';
-import { type AccessOptions, accessOptions } from './options.ts';
+import { assertNoTerminal, assertThere } from './access.ts';
+import { type HolderOptions, holderOptions, withHolder } from './quorum/access.ts';
+
+interface Options extends HolderOptions {
+  readonly tensor?: string;
+}
 
 export function addCat(program: Command): void {
   const command = program
@@ -10,26 +14,38 @@ export function addCat(program: Command): void {
     .summary('write one file of an archive to standard output')
     .description('Verifies and decrypts one file of ARCHIVE, and nothing else of it.')
     .argument('<ARCHIVE>', 'where it is')
-    .argument('<FILE>', 'its path, as "ls" shows it')
+    .argument('[FILE]', 'its path, as "ls" shows it')
     .addHelpText(
       'before',
       `Examples:
   strongroom cat weights.srm config.json -i partner.key --signer lab.key.card
   strongroom cat weights.srm a.onnx -i me.key --trust policy.json > a.onnx
+  strongroom cat weights.srm --tensor lm_head.weight -i me.key --trust p.json > t
 `,
-    );
-  accessOptions(command).action(run);
+    )
+    .option('--tensor <NAME>', 'the bytes of a tensor; FILE only if several have it');
+  holderOptions(command).action(run);
 }
 
-async function run(archive: string, file: string, options: AccessOptions): Promise<void> {
+async function run(archive: string, file: string | undefined, options: Options): Promise<void> {
+  const { tensor } = options;
+  if (tensor === undefined && file === undefined) {
+    throw new StrongroomError('USAGE', 'no file is named', {
+      hint: 'give its path, or a tensor with --tensor NAME',
+    });
+  }
+  if (tensor !== undefined) assertNoTerminal('a tensor is binary');
   assertThere(archive);
-  const { cat } = await import('../index.ts');
-  const guard = process.stdout.isTTY ? textGuard(file) : () => {};
-  await withAccess(options, false, (access) =>
-    cat(archive, file, access, async (chunk) => {
-      guard(chunk);
-      if (!process.stdout.write(chunk)) await once(process.stdout, 'drain');
-    }),
+  const { cat, catTensor } = await import('../index.ts');
+  const guard = process.stdout.isTTY ? textGuard(file ?? '') : () => {};
+  const write = async (chunk: Uint8Array) => {
+    guard(chunk);
+    if (!process.stdout.write(chunk)) await once(process.stdout, 'drain');
+  };
+  await withHolder(archive, options, (access) =>
+    tensor === undefined
+      ? cat(archive, file as string, access, write)
+      : catTensor(archive, tensor, { ...access, file }, write),
   );
 }
 

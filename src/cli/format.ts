@@ -1,4 +1,5 @@
-/** Numbers, and whose keys, for people. */
+/** Numbers, whose keys, and what they prove, for people. */
+import type { Proof } from '../index.ts';
 
 const decimal = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'];
 
@@ -31,3 +32,10 @@ export function duration(seconds: number): string {
 /** A card's owner, the fingerprint first: no name, whatever it says, can stand in its place. */
 export const who = ({ name, fingerprint }: { name: string; fingerprint: string }): string =>
   `${fingerprint}, ${name}`;
+
+/** A claim with what proves it, and whether that lasts. */
+export function proved({ claim, by, fingerprint, algorithms, quantumSafe }: Proof): string {
+  const whose = fingerprint === undefined ? by : who({ name: by, fingerprint });
+  const kind = quantumSafe ? 'quantum-safe' : 'classical only';
+  return `${claim}: ${kind}, ${algorithms.join(' and ')} of ${whose}`;
+}

@@ -52,7 +52,11 @@ async function run(options: Options): Promise<void> {
   const identity = createIdentity({ name, suite: options.suite, expires });
   try {
     const anchor = await anchorOf(options);
-    await writeIdentity(identity, output, anchor ?? (plain ? undefined : newPassphrase(options)));
+    await writeIdentity(
+      identity,
+      output,
+      anchor ?? (plain ? undefined : newPassphrase(output, options)),
+    );
     const { fingerprint } = identity.card;
     if (plain) warn(`${output}: no passphrase protects it, whoever reads it has the key`);
     tell(`wrote ${output} and ${output}.card`);
@@ -84,5 +88,9 @@ function assertOneProtection(options: Options): void {
 }
 
 /** Asks for a passphrase twice, unless the options tell where it is. */
-export const newPassphrase = (options: PassphraseOptions) => () =>
-  askPassphrase({ ...options, message: 'New passphrase', again: 'The same passphrase again' });
+export const newPassphrase = (path: string, options: PassphraseOptions) => () =>
+  askPassphrase({
+    ...options,
+    message: `New passphrase for ${path}`,
+    again: 'The same passphrase again',
+  });

@@ -1,11 +1,13 @@
 import type { Command } from 'commander';
-import type { Entry } from '../index.ts';
-import { assertThere, withAccess } from './access.ts';
+import type { Entry, FoundTensor } from '../index.ts';
+import { assertThere } from './access.ts';
 import { report } from './messages.ts';
-import { type AccessOptions, accessOptions, jsonOption } from './options.ts';
+import { jsonOption } from './options.ts';
+import { type HolderOptions, holderOptions, withHolder } from './quorum/access.ts';
 
-interface Options extends AccessOptions {
+interface Options extends HolderOptions {
   readonly long?: boolean;
+  readonly tensors?: boolean;
   readonly json?: boolean;
 }
 
@@ -20,16 +22,23 @@ export function addLs(program: Command): void {
       `Examples:
   strongroom ls weights.srm -i partner.key --signer lab.key.card
   strongroom ls -l weights.srm -i partner.key --trust policy.json
+  strongroom ls --tensors weights.srm -i partner.key --signer lab.key.card
 `,
     )
-    .option('-l, --long', 'with mode, bytes and time');
-  jsonOption(accessOptions(command)).action(run);
+    .option('-l, --long', 'with mode, bytes and time')
+    .option('--tensors', 'the tensors of safetensors and GGUF files: dtype, shape and bytes');
+  jsonOption(holderOptions(command)).action(run);
 }
 
 async function run(archive: string, options: Options): Promise<void> {
   assertThere(archive);
-  const { list } = await import('../index.ts');
-  const entries = await withAccess(options, false, (access) => list(archive, access));
+  const { list, listTensors } = await import('../index.ts');
+  if (options.tensors) {
+    const tensors = await withHolder(archive, options, (access) => listTensors(archive, access));
+    report(options, { tensors }, columns(tensors));
+    return;
+  }
+  const entries = await withHolder(archive, options, (access) => list(archive, access));
   report(options, { entries }, options.long ? long(entries) : entries.map(nameOf));
 }
 
@@ -43,4 +52,19 @@ function long(entries: readonly Entry[]): string[] {
     const time = new Date(entry.mtime * 1000).toISOString().slice(0, 16).replace('T', ' ');
     return `${mode}  ${(sizes[i] ?? '').padStart(width)}  ${time}  ${nameOf(entry)}`;
   });
+}
+
+/** File, name, dtype, shape and bytes. */
+function columns(tensors: readonly FoundTensor[]): string[] {
+  const rows = tensors.map(({ file, name, dtype, shape, bytes }) => [
+    file,
+    name,
+    dtype,
+    `[${shape.join(', ')}]`,
+    String(bytes),
+  ]);
+  const widths = [0, 1, 2, 3].map((i) =>
+    rows.reduce((most, row) => Math.max(most, row[i]?.length ?? 0), 0),
+  );
+  return rows.map((row) => row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join('  '));
 }

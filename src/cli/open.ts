@@ -7,11 +7,13 @@ import { report, tell } from './messages.ts';
 import { collect, jsonOption, runOptions } from './options.ts';
 import { operate } from './progress.ts';
 import { type HolderOptions, holderOptions, withHolder } from './quorum/access.ts';
+import { tellStorage } from './storage.ts';
 
 interface Options extends HolderOptions, RecordOptions {
   readonly output?: string;
   readonly stdout?: boolean;
   readonly only?: readonly string[];
+  readonly tensors?: readonly string[];
   readonly threads?: number;
   readonly json?: boolean;
   readonly quiet?: boolean;
@@ -39,13 +41,15 @@ export function addOpen(program: Command): void {
     )
     .option('-o, --output <DIR>', 'the directory to be')
     .option('--stdout', 'a tar on standard output instead')
-    .option('--only <GLOB>', 'only what matches; repeatable', collect);
+    .option('--only <GLOB>', 'only what matches; repeatable', collect)
+    .option('--tensors <GLOB>', 'only files with a tensor that matches; repeatable', collect);
   const withOptions = recordOptions(holderOptions(command), '--record [IDENTITY]');
   jsonOption(runOptions(withOptions)).action(run);
 }
 
 async function run(archive: string, options: Options): Promise<void> {
   const output = outputOf(options);
+  const { only, tensors } = options;
   if (output === '-') {
     assertNoTerminal('a tar is binary');
     assertOneOutput(options);
@@ -57,13 +61,14 @@ async function run(archive: string, options: Options): Promise<void> {
   const opened = await withHolder(archive, options, (access) =>
     withRecord(options, access.identity, (record) =>
       operate('opening', options, (run) =>
-        open(archive, { ...run, ...access, output, only: options.only, record }),
+        open(archive, { ...run, ...access, output, only, tensors, record }),
       ),
     ),
   );
   const where = output === '-' ? '' : ` into ${output}`;
   tell(`opened ${plural(opened.files, 'file')}, ${bytes(opened.bytes)}${where}`, options);
   tell(`sealed by ${who(opened.author)}, at ${opened.sealedAt}`, options);
+  tellStorage(opened, options);
   tellRecorded(opened.custody, options);
   if (options.json) report(options, opened, []);
 }

@@ -32,14 +32,23 @@ export const oneOf =
 
 export const suite = oneOf('--suite', ['hybrid', 'cnsa2']);
 
-const units: Readonly<Record<string, number>> = { '': 1, KiB: 2 ** 10, MiB: 2 ** 20 };
+const units: Readonly<Record<string, number>> = {
+  '': 1,
+  KiB: 2 ** 10,
+  MiB: 2 ** 20,
+  GiB: 2 ** 30,
+};
 
-/** Bytes, as `65536`, `64KiB` or `1MiB`; which sizes are allowed, `seal` decides. */
-export function segmentSize(value: string): number {
-  const [, digits, unit = ''] = /^(\d{1,9})(KiB|MiB)?$/.exec(value) ?? [];
-  if (digits !== undefined) return Number(digits) * (units[unit] as number);
-  throw usage(`--segment-size: ${value} is not a size`, 'give it like 65536, 64KiB or 1MiB');
-}
+/** A parser for bytes, as `65536`, `64KiB` or `1MiB`; which sizes are allowed, others decide. */
+export const size =
+  (option: string) =>
+  (value: string): number => {
+    const [, digits, unit = ''] = /^(\d{1,9})(KiB|MiB|GiB)?$/.exec(value) ?? [];
+    if (digits !== undefined) return Number(digits) * (units[unit] as number);
+    throw usage(`${option}: ${value} is not a size`, 'give it like 65536, 64KiB or 1MiB');
+  };
+
+export const segmentSize = size('--segment-size');
 
 const hour = 3_600_000;
 const spans: Readonly<Record<string, number>> = { h: hour, d: 24 * hour, w: 7 * 24 * hour };

@@ -19,6 +19,8 @@ interface Question extends PassphraseOptions {
   readonly again?: string;
   /** Whether standard input holds data, so that the terminal is asked by its name. */
   readonly stdinIsData?: boolean;
+  /** Ends a prompt that waits. */
+  readonly signal?: AbortSignal;
 }
 
 /** The passphrase as the options tell, or from the terminal; the caller wipes it. */
@@ -35,7 +37,12 @@ export async function askPassphrase(question: Question): Promise<Uint8Array> {
   return library.passphraseFromFd(passphraseFd);
 }
 
-async function prompt({ message, again, stdinIsData = false }: Question): Promise<Uint8Array> {
+async function prompt({
+  message,
+  again,
+  stdinIsData = false,
+  signal,
+}: Question): Promise<Uint8Array> {
   const input = process.stderr.isTTY ? terminal(stdinIsData) : undefined;
   if (input === undefined) {
     throw new StrongroomError(
@@ -53,6 +60,7 @@ async function prompt({ message, again, stdinIsData = false }: Question): Promis
       input,
       output: process.stderr,
       withGuide: false,
+      ...(signal === undefined ? {} : { signal }),
       validate,
     });
     if (isCancel(answer)) throw new StrongroomError('INTERRUPTED', 'interrupted');

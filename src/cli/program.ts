@@ -18,7 +18,9 @@ import { addQuorum } from './quorum/quorum.ts';
 import { addRecipients } from './recipients.ts';
 import { addRekey } from './rekey.ts';
 import { addRevoke } from './revoke.ts';
+import { addRun } from './run.ts';
 import { addSeal } from './seal.ts';
+import { addServe } from './serve.ts';
 import { addVerify } from './verify.ts';
 
 export function createProgram(version: string): Command {
@@ -55,6 +57,8 @@ else to standard error. STRONGROOM_DEBUG=1 shows where an error came from.`,
     addInspect,
     addLs,
     addCat,
+    addServe,
+    addRun,
     addRecipients,
     addGrant,
     addRevoke,

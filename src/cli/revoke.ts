@@ -60,6 +60,12 @@ async function run(archive: string, options: Options): Promise<void> {
     options,
   );
   tellRecorded(done.custody, options);
+  if (done.stillHoldShares.length > 0) {
+    warn(
+      `still in a quorum, with a share each: ${done.stillHoldShares.join(', ')}`,
+      'replace the holders with "strongroom quorum reshare"',
+    );
+  }
   warn(
     'whoever had access may have kept the key, or the files, or an older copy of the key ring',
     'seal the content under a new key, for who stays: "strongroom rekey"',

@@ -45,6 +45,7 @@ interface Options extends PassphraseOptions, CustodyOptions {
   readonly trust?: string;
   readonly followSymlinks?: boolean;
   readonly hideRecipients?: boolean;
+  readonly overwrite?: boolean;
   readonly segmentSize?: number;
   readonly threads?: number;
   readonly json?: boolean;
@@ -65,6 +66,7 @@ export function addSeal(program: Command): void {
   strongroom seal weights -o weights.srm -r partner.key.card --sign lab.key
   strongroom seal weights -o weights.srm -r a.card -r b.card --sign lab.key
   tar c weights | strongroom seal - -o weights.srm -r a.card --sign lab.key
+  strongroom seal weights -o s3://models/weights.srm -r a.card --sign lab.key
   strongroom seal weights -o w.srm -r a.card --sign lab.key --oms --parent ROOT
   strongroom seal weights -o - -r a.card --sign lab.key | ssh host 'cat > w.srm'
 `,
@@ -87,6 +89,7 @@ export function addSeal(program: Command): void {
     .option('--trust <POLICY>', 'hold all keys to be active in its registry')
     .option('--follow-symlinks', 'seal what symbolic links point to')
     .option('--hide-recipients', 'leave out whose keys open it')
+    .option('--overwrite', 'replace an object in a store that has the name')
     .option('--segment-size <SIZE>', '4KiB to 16MiB, by default 1MiB', segmentSize);
   jsonOption(runOptions(passphraseOptions(newCustodyOptions(command)))).action(run);
 }
@@ -132,6 +135,8 @@ async function run(source: string, options: Options): Promise<void> {
           followSymlinks: options.followSymlinks,
           hideRecipients: options.hideRecipients,
           segmentBytes: options.segmentSize,
+          overwrite: options.overwrite,
+          onNotice: (message) => tell(message, options),
           custody: options.custody,
           ledger,
         }),

@@ -5,11 +5,12 @@
 import { constants } from 'node:os';
 
 const names = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-type SignalName = (typeof names)[number];
+export type SignalName = (typeof names)[number];
 
 const controller = new AbortController();
 let received: SignalName | undefined;
-let running = false;
+/** How many that clean up after themselves are at work. */
+let running = 0;
 
 /** Begins to listen. Outside of `interruptible` nothing needs a clean-up, and a signal ends it. */
 export function listenForSignals(onEnd: () => void): void {
@@ -18,7 +19,7 @@ export function listenForSignals(onEnd: () => void): void {
     process.once(name, () => {
       received ??= name;
       controller.abort();
-      if (running) return;
+      if (running > 0) return;
       onEnd();
       endBySignal();
     });
@@ -30,12 +31,31 @@ export const wasInterrupted = (): boolean => received !== undefined;
 
 /** Runs what stops and cleans up when its signal is aborted. */
 export async function interruptible<T>(run: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  running = true;
+  running++;
   try {
     return await run(controller.signal);
   } finally {
-    running = false;
+    running--;
   }
+}
+
+/** Waits for a signal, which then is the way to end and no failure. */
+export function untilSignal(): Promise<void> {
+  running++;
+  const { signal } = controller;
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
+
+/**
+ * Hands signals on to `give` from now on: none of them ends this process any more, so that it can
+ * clean up, and give its own exit status, however often someone presses Ctrl-C.
+ */
+export function passSignals(give: (name: SignalName) => void): void {
+  running++;
+  for (const name of names) process.on(name, give);
 }
 
 /**

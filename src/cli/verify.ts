@@ -1,10 +1,12 @@
 import type { Command } from 'commander';
+import { shownName } from '../engine/remote/location.ts';
 import type { Proof } from '../index.ts';
 import { assertThere, freshnessOf, trustOf, unlockIdentity } from './access.ts';
-import { bytes, plural, who } from './format.ts';
+import { bytes, plural, proved, who } from './format.ts';
 import { readLedgerPolicy } from './ledger/shared.ts';
 import { claimRows, lineage } from './lineage.ts';
 import { report, table } from './messages.ts';
+import { readOmsPublicKey } from './oms/keys.ts';
 import {
   type AccessOptions,
   freshnessOptions,
@@ -22,6 +24,8 @@ interface Options extends Omit<AccessOptions, 'identity'> {
   readonly requireLedger?: string;
   readonly custody?: string;
   readonly ledgerProof?: string;
+  readonly oms?: boolean;
+  readonly omsKey?: string;
   readonly threads?: number;
   readonly json?: boolean;
   readonly quiet?: boolean;
@@ -43,12 +47,15 @@ export function addVerify(program: Command): void {
   strongroom verify weights.srm --signer lab.key.card -i partner.key
   strongroom verify weights.srm --trust policy.json --require-pq
   strongroom verify weights.srm --trust policy.json --require-ledger log.policy
+  strongroom verify w.srm --trust p.json -i partner.key --oms-key oms.pub.pem
 `,
     )
     .option('-i, --identity <FILE>', 'check what only a key can see as well')
     .option('--require-pq', 'refuse what only classical signatures prove')
     .option('--require-ledger <POLICY>', 'demand a proof that its sealing is in a log')
     .option('--custody <FILE>', 'a custody file that is not beside the archive')
+    .option('--oms', 'demand a signature over its files by a trusted author, in it')
+    .option('--oms-key <PEM>', 'demand a bundle over its files by this ECDSA key, in it')
     .option('--ledger-proof <FILE>', 'that proof, if it is not beside the custody file');
   jsonOption(
     runOptions(passphraseOptions(freshnessOptions(keyringOption(trustOptions(command))))),
@@ -64,7 +71,9 @@ async function run(archive: string, options: Options): Promise<void> {
   const policy =
     requireLedger === undefined ? undefined : await readLedgerPolicy({ policy: requireLedger });
   const ledger = policy && { policy, custody, proof };
-  const demands = { quantumSafeOnly, ledger };
+  const key = options.omsKey === undefined ? undefined : await readOmsPublicKey(options.omsKey);
+  const oms = options.oms || key !== undefined ? { key, envelope: options.oms } : undefined;
+  const demands = { quantumSafeOnly, ledger, oms };
   const identity =
     options.identity === undefined ? undefined : await unlockIdentity(options.identity, options);
   try {
@@ -80,7 +89,7 @@ async function run(archive: string, options: Options): Promise<void> {
     );
     const { author, keyring, claims, rekeyed } = found;
     const lines = table([
-      ['verified', archive],
+      ['verified', shownName(archive)],
       ['author', who(author)],
       ['sealed at', found.sealedAt],
       ['suite', found.suite],
@@ -103,10 +112,4 @@ async function run(archive: string, options: Options): Promise<void> {
   }
 }
 
-/** A claim with what proves it, and whether that lasts. */
-const provedRow = ({ claim, by, algorithms, quantumSafe }: Proof, i: number) =>
-  [
-    i === 0 ? 'proved' : '',
-    `${claim}: ${algorithms.join(' and ')} of ${by}, ` +
-      (quantumSafe ? 'quantum-safe' : 'classical only'),
-  ] as const;
+const provedRow = (proof: Proof, i: number) => [i === 0 ? 'proved' : '', proved(proof)] as const;

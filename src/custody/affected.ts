@@ -8,7 +8,8 @@ import { readKeyringFile, readSlots, readTrailer, type Slots } from '../archive/
 import { decodeSlot } from '../archive/slots.ts';
 import { hex } from '../bytes.ts';
 import { using } from '../engine/files.ts';
-import { openSource, type Source } from '../engine/source.ts';
+import { shownName } from '../engine/remote/location.ts';
+import { locationOf, openSource, type Source } from '../engine/source.ts';
 
 export interface RingTrace {
   /** Absent for a detached key ring. */
@@ -44,12 +45,12 @@ export interface KeyTrace {
  * @throws StrongroomError of a file that is neither, or is broken.
  */
 export function traceKey(path: string, ids: readonly string[]): Promise<KeyTrace> {
-  return using(openSource({ kind: 'file', path }), async (source) => {
+  return using(openSource(locationOf(path)), async (source) => {
     const head = new Uint8Array(coreBytes);
     const bytes = head.subarray(0, await source.readAt(head, 0));
     // Canonical JSON of a key ring begins with a brace, and no archive does
     if (bytes[0] === 0x7b) return traceDetached(path, ids);
-    return traceArchive(source, decodeCore(bytes, path), ids);
+    return traceArchive(source, decodeCore(bytes, source.name), ids);
   });
 }
 
@@ -86,9 +87,9 @@ function documentIn(
 }
 
 async function traceDetached(path: string, ids: readonly string[]): Promise<KeyTrace> {
-  const document = parseKeyring(await readKeyringFile(path), path);
+  const document = parseKeyring(await readKeyringFile(path), shownName(path));
   return {
-    file: path,
+    file: shownName(path),
     kind: 'keyring',
     archive: document.signed.archive,
     rings: [traceRing(document, ids, true)],

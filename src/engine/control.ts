@@ -26,10 +26,13 @@ export class Control {
     this.#cells = new BigInt64Array(buffer);
   }
 
-  /** The next unclaimed index below `end`; `undefined` when none is left or the job stops. */
-  claim(end: number): number | undefined {
+  /**
+   * The first of the next `count` unclaimed indices, of which those below `end` are meant;
+   * `undefined` when none is left or the job stops.
+   */
+  claim(end: number, count = 1): number | undefined {
     if (this.stopped) return undefined;
-    const index = Number(Atomics.add(this.#cells, slots.next, 1n));
+    const index = Number(Atomics.add(this.#cells, slots.next, BigInt(count)));
     return index < end ? index : undefined;
   }
 

@@ -209,9 +209,10 @@ export function syncDirectory(path: string): void {
  * thing that went wrong is the one to tell.
  */
 export async function using<T extends { close(): void }, R>(
-  resource: T,
+  opening: T | Promise<T>,
   use: (resource: T) => R | Promise<R>,
 ): Promise<R> {
+  const resource = await opening;
   let result: R;
   try {
     result = await use(resource);

@@ -1,10 +1,11 @@
 /** Runs one job in several threads and gathers what they report. */
 import { availableParallelism } from 'node:os';
 import { parentPort, Worker, workerData } from 'node:worker_threads';
-import { asStrongroomError, type ErrorCode, StrongroomError } from '../errors.ts';
+import { asStrongroomError, StrongroomError } from '../errors.ts';
 import { interrupted } from './abort.ts';
 import { Control, type ControlBuffer, createControl } from './control.ts';
 import { threadsWithin } from './limits.ts';
+import { fromThread, type ThreadError, toThread } from './threads.ts';
 
 /** Bytes done so far; `total` is unknown for a pipe. */
 export interface Progress {
@@ -19,15 +20,6 @@ export interface RunOptions {
   /** Called about ten times a second. */
   readonly onProgress?: ((progress: Progress) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
-}
-
-interface ThreadError {
-  readonly code: ErrorCode;
-  readonly message: string;
-  readonly hint: string | undefined;
-  readonly file: string | undefined;
-  readonly segment: number | undefined;
-  readonly offset: number | undefined;
 }
 
 type Message<Report> =
@@ -81,10 +73,7 @@ export async function runThreads<Job, Report>(
     const ended = new Promise<void>((resolve) => {
       worker.on('message', (message: Message<Report>) => {
         if (message.kind === 'report') onReport(message.report);
-        else
-          fail(
-            new StrongroomError(message.error.code, message.error.message, given(message.error)),
-          );
+        else fail(fromThread(message.error));
       });
       worker.on('error', (error) => fail(asStrongroomError(error)));
       worker.on('exit', (status) => {
@@ -132,30 +121,33 @@ export async function runThreads<Job, Report>(
   if (failure !== undefined) throw failure;
 }
 
-/** Only the members that are set, as an error context. */
-function given({ hint, file, segment, offset }: ThreadError) {
-  return {
-    ...(hint === undefined ? {} : { hint }),
-    ...(file === undefined ? {} : { file }),
-    ...(segment === undefined ? {} : { segment }),
-    ...(offset === undefined ? {} : { offset }),
-  };
-}
+const lookEveryMs = 100;
+
+/** What a thread does: `signal` is aborted when the job stops, for what it may wait for. */
+export type RunJob<Job, Report> = (
+  job: Job,
+  control: Control,
+  report: (report: Report) => void,
+  signal: AbortSignal,
+) => Promise<void>;
 
 /** The thread's side: runs the job that it was started for and reports failures. */
-export async function serveJob<Job, Report>(
-  run: (job: Job, control: Control, report: (report: Report) => void) => Promise<void>,
-): Promise<void> {
+export async function serveJob<Job, Report>(run: RunJob<Job, Report>): Promise<void> {
   const port = parentPort;
   if (port === null) return;
   const { job, control: buffer } = workerData as ThreadData<Job>;
   const control = new Control(buffer);
   const post = (message: Message<Report>) => port.postMessage(message);
+  const stopped = new AbortController();
+  const look = setInterval(() => control.stopped && stopped.abort(), lookEveryMs);
   try {
-    await run(job, control, (report) => post({ kind: 'report', report }));
+    await run(job, control, (report) => post({ kind: 'report', report }), stopped.signal);
   } catch (thrown) {
+    // Why the job stopped is for another to say
+    if (stopped.signal.aborted) return;
     control.stop();
-    const { code, message, hint, file, segment, offset } = asStrongroomError(thrown);
-    post({ kind: 'error', error: { code, message, hint, file, segment, offset } });
+    post({ kind: 'error', error: toThread(thrown) });
+  } finally {
+    clearInterval(look);
   }
 }

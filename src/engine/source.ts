@@ -2,6 +2,7 @@
 import { closeSync, fstatSync } from 'node:fs';
 import { StrongroomError } from '../errors.ts';
 import { openToRead, readFully } from './files.ts';
+import { type HttpLocation, remoteLocation, type S3Location } from './remote/location.ts';
 
 /** Random access to bytes that stay as they are. */
 export interface Source {
@@ -9,19 +10,52 @@ export interface Source {
   readonly name: string;
   /** In bytes. */
   readonly size: number;
-  /** Fills `buffer` from `offset` on; returns fewer bytes only at the end. */
+  /** Fills `buffer` from `offset` on; returns fewer bytes only at the end. Reads may overlap. */
   readAt(buffer: Uint8Array, offset: number): number | Promise<number>;
+  /** How much is worth reading ahead so that latency does not rule; nothing for a local file. */
+  readonly ahead?: { readonly bytes: number; readonly reads: number };
   close(): void;
 }
 
-/** A source that another thread can open for itself. */
-export type SourceLocation = { readonly kind: 'file'; readonly path: string };
+/** Where a source can be opened, also by another thread. */
+export type SourceLocation = FileLocation | HttpLocation | S3Location;
 
-export function openSource(location: SourceLocation): Source {
-  return openFile(location.path);
+interface FileLocation {
+  readonly kind: 'file';
+  readonly path: string;
 }
 
-function openFile(path: string): Source {
+/** A source that was opened. */
+export interface OpenedSource extends Source {
+  /** Opens the same bytes again: what is not in the state that was found is refused. */
+  readonly location: SourceLocation;
+}
+
+/** What a path of the user's leads to: a local file, or what `http:`, `https:` or `s3:` names. */
+export const locationOf = (path: string): SourceLocation =>
+  remoteLocation(path) ?? { kind: 'file', path };
+
+/**
+ * @param signal ends every read that is under way; a remote source only.
+ * @throws StrongroomError NOT_FOUND, PERMISSION_DENIED, NOT_AN_ARCHIVE; for a remote source also
+ *   NETWORK, REMOTE_FAILED, RANGES_UNSUPPORTED, SOURCE_CHANGED, S3_UNAVAILABLE, INTERRUPTED.
+ */
+export async function openSource(
+  location: SourceLocation,
+  signal?: AbortSignal,
+): Promise<OpenedSource> {
+  switch (location.kind) {
+    case 'file':
+      return openFile(location);
+    case 'http':
+      return (await import('./remote/http.ts')).openHttp(location, { signal });
+    case 's3':
+      return (await import('./remote/s3.ts')).openS3(location, { signal });
+  }
+}
+
+function openFile(location: FileLocation): OpenedSource {
+  const { path } = location;
   const fd = openToRead(path);
   const stat = fstatSync(fd);
   if (!stat.isFile()) {
@@ -32,6 +66,7 @@ function openFile(path: string): Source {
   return {
     name: path,
     size: stat.size,
+    location,
     readAt: (buffer, offset) => readFully(fd, buffer, offset),
     close: () => closeSync(fd),
   };

@@ -36,6 +36,8 @@ export interface Trust {
   readonly entries: readonly TrustEntry[];
   /** Whether there is a registry: then nothing is sealed or granted to a key that is not in it. */
   readonly registered?: boolean;
+  /** Of the registry: one of them has signed whatever it says. */
+  readonly administrators?: readonly Card[];
   /**
    * Whether to believe the time in a signature by a key that was compromised later: whoever
    * got the key could have written any time.

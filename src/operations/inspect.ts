@@ -6,7 +6,7 @@ import { type Claims, isSealedBy, type Predecessor } from '../archive/seal.ts';
 import { hex } from '../bytes.ts';
 import type { SuiteName } from '../crypto/suites.ts';
 import { using } from '../engine/files.ts';
-import { openSource } from '../engine/source.ts';
+import { locationOf, openSource } from '../engine/source.ts';
 import type { Card } from '../keys/card.ts';
 
 /**
@@ -74,7 +74,7 @@ export interface InspectReport {
  * @throws StrongroomError when the parts are not those of one archive.
  */
 export function inspect(path: string, { keyring, cards = [] }: InspectOptions = {}) {
-  return using(openSource({ kind: 'file', path }), async (source): Promise<InspectReport> => {
+  return using(openSource(locationOf(path)), async (source): Promise<InspectReport> => {
     const { core, ring } = await readFront(source, keyring);
     const { footer, seal, payload } = await readTrailer(source, core);
     const { author, claims, rekeyed, time } = seal.predicate;

@@ -3,7 +3,7 @@ import { readFront, readTrailer } from '../archive/reader.ts';
 import { trustSeal } from '../archive/seal.ts';
 import { hex } from '../bytes.ts';
 import { using } from '../engine/files.ts';
-import { openSource } from '../engine/source.ts';
+import { locationOf, openSource } from '../engine/source.ts';
 import type { Trust } from '../keys/policy.ts';
 import { mlbomOf } from '../provenance/mlbom.ts';
 
@@ -13,7 +13,7 @@ import { mlbomOf } from '../provenance/mlbom.ts';
  * @throws StrongroomError SEAL_UNTRUSTED, and when the parts are not those of one archive.
  */
 export function mlbom(path: string, trust: Trust): Promise<ReturnType<typeof mlbomOf>> {
-  return using(openSource({ kind: 'file', path }), async (source) => {
+  return using(openSource(locationOf(path)), async (source) => {
     const { core } = await readFront(source);
     const { seal } = await readTrailer(source, core);
     const author = trustSeal(seal, core, trust, source.name);

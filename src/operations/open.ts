@@ -17,14 +17,16 @@ import {
 import { maxSealBytes } from '../archive/seal.ts';
 import { selectEntries } from '../archive/select.ts';
 import { assertSameEntries, assertSomeFit, assertTarFits } from '../archive/tarfit.ts';
+import { filesHolding } from '../archive/tensors/select.ts';
 import { runParallel, runPipe } from '../archive/worker.ts';
 import { concat, equal, hex, wipe } from '../bytes.ts';
 import { ciphertextBytes, floeHeaderBytes, startDecryption } from '../crypto/floe.ts';
 import { type Freshness, holdEpoch } from '../custody/epochs/freshness.ts';
 import { using } from '../engine/files.ts';
+import { type Storage, storageOf } from '../engine/memory.ts';
 import { createDirectory, type Output } from '../engine/output.ts';
 import type { RunOptions } from '../engine/pool.ts';
-import { keptSource, openSource, readExactly, type SourceLocation } from '../engine/source.ts';
+import { keptSource, locationOf, openSource, readExactly } from '../engine/source.ts';
 import { buildTree, tilesBytes } from '../engine/tree.ts';
 import { asStrongroomError, StrongroomError } from '../errors.ts';
 import { type OpenedOptions, prepareOpened } from './custody/opened.ts';
@@ -37,6 +39,11 @@ export interface OpenOptions extends Access, Freshness, RunOptions {
   readonly output: string;
   /** Globs: only the files and directories that match one of them. */
   readonly only?: readonly string[] | undefined;
+  /**
+   * Globs: also the files that hold a tensor that matches one of them. They come out as they were
+   * sealed, with all their tensors: part of one would be a file that nobody has signed.
+   */
+  readonly tensors?: readonly string[] | undefined;
   /** Tell in the custody file that it was opened, before what comes out gets its name. */
   readonly record?: OpenedOptions | undefined;
 }
@@ -51,6 +58,8 @@ export interface OpenReport {
   readonly files: number;
   /** Bytes of all files that were opened. */
   readonly bytes: number;
+  /** Whether the file system of the output is in memory; absent where that is not known. */
+  readonly storage?: Storage;
   /** Where that was told, if it was. */
   readonly custody?: Recorded;
 }
@@ -70,10 +79,10 @@ export async function open(path: string, options: OpenOptions): Promise<OpenRepo
         hint: 'open into a directory with -o DIR, or save the archive to a file first',
       });
     }
-    if (options.only !== undefined) {
+    if (options.only !== undefined || options.tensors !== undefined) {
       throw new StrongroomError(
         'USAGE',
-        'a tar on standard output holds all files: --only does not go with it',
+        'a tar on standard output holds all files: --only and --tensors do not go with it',
       );
     }
     if (process.stdout.isTTY) {
@@ -87,17 +96,17 @@ export async function open(path: string, options: OpenOptions): Promise<OpenRepo
     throw new StrongroomError('NEEDS_RANDOM_ACCESS', 'an archive from a pipe has no custody file');
   }
   try {
-    return await (path === '-' ? openPipe(options) : openFile({ kind: 'file', path }, options));
+    return await (path === '-' ? openPipe(options) : openFile(path, options));
   } catch (error) {
     throw asStrongroomError(error);
   }
 }
 
-function openFile(location: SourceLocation, options: OpenOptions): Promise<OpenReport> {
-  return using(openSource(location), async (source) => {
+function openFile(path: string, options: OpenOptions): Promise<OpenReport> {
+  return using(openSource(locationOf(path), options.signal), async (source) => {
     const archive = await unlock(source, options);
     const { trailer, floe, manifest } = archive;
-    const job = { kind: 'open', source: location, ...trailer, floe } as const;
+    const job = { kind: 'open', source: source.location, ...trailer, floe } as const;
     try {
       holdEpoch(archive, options, source.name);
       const { record } = options;
@@ -107,18 +116,18 @@ function openFile(location: SourceLocation, options: OpenOptions): Promise<OpenR
         await runParallel({ ...job, extents: undefined, wanted: undefined }, options);
         return report(archive, manifest.entries, options, await recorder?.tell(manifest.entries));
       }
-      const { only } = options;
-      const entries = selectEntries(manifest.entries, only);
+      const { only, tensors } = options;
+      const isWhole = only === undefined && tensors === undefined;
+      const holding = tensors && (await filesHolding(source, archive, tensors));
+      const entries = selectEntries(manifest.entries, only, holding);
       const stage = createDirectory(options.output);
       try {
         // What comes out must be what any tar reader would make of the payload.
-        await (only === undefined
-          ? assertTarFits(source, archive)
-          : assertSomeFit(source, archive, entries));
+        await (isWhole ? assertTarFits(source, archive) : assertSomeFit(source, archive, entries));
         const extents = prepareTree(stage.path, entries);
         // All are read unless some were asked for: every byte of a whole archive is verified.
-        const wanted =
-          only === undefined ? undefined : wantedSegments(extents, archive.core.segmentBytes);
+        const { segmentBytes } = archive.core;
+        const wanted = isWhole ? undefined : wantedSegments(extents, segmentBytes);
         await runParallel({ ...job, extents: shareExtents(extents), wanted }, options);
         finishTree(stage.path, entries);
         const told = await recorder?.tell(entries);
@@ -138,6 +147,9 @@ function openFile(location: SourceLocation, options: OpenOptions): Promise<OpenR
  * and only when the seal, the tree and the manifest hold does it get its name.
  */
 async function openPipe(options: OpenOptions): Promise<OpenReport> {
+  if (options.tensors !== undefined) {
+    throw new StrongroomError('NEEDS_RANDOM_ACCESS', 'tensors cannot be looked for in a pipe');
+  }
   const bytes = await readFrontBytes(options.signal);
   const front = await readFront(kept([{ at: 0, bytes }]), options.keyring, options.signal);
   const { core } = front;
@@ -240,8 +252,10 @@ function report(
   custody?: Recorded,
 ): OpenReport {
   const files = entries.filter((entry) => entry.type === 'file');
+  const storage = output === '-' ? undefined : storageOf(output);
   return {
     output,
+    ...(storage === undefined ? {} : { storage }),
     archive: hex(core.archiveId),
     contentRoot: hex(trailer.seal.contentRoot),
     author: { name: author.name, fingerprint: author.fingerprint },

@@ -4,7 +4,7 @@ import { readFront } from '../archive/reader.ts';
 import { hex, wipe } from '../bytes.ts';
 import { type Freshness, holdEpoch } from '../custody/epochs/freshness.ts';
 import { using } from '../engine/files.ts';
-import { openSource } from '../engine/source.ts';
+import { locationOf, openSource } from '../engine/source.ts';
 import type { Card } from '../keys/card.ts';
 import type { Identity } from '../keys/identity.ts';
 import type { Trust } from '../keys/policy.ts';
@@ -53,16 +53,16 @@ export function recipients(
   options: RecipientsOptions = {},
 ): Promise<RecipientsReport> {
   const { cards = [], trust, identity, keyring } = options;
-  return using(openSource({ kind: 'file', path }), async (source) => {
+  return using(openSource(locationOf(path)), async (source) => {
     const front = await readFront(source, keyring);
     const { core, ring } = front;
     if (identity !== undefined) {
-      const { fileKey, keys } = await unlockKeyring(ring, core, identity, path);
+      const { fileKey, keys } = await unlockKeyring(ring, core, identity, source.name);
       keys.wipe();
       wipe(fileKey);
     }
-    const granter = trust === undefined ? undefined : trustKeyring(ring, core, trust, path);
-    if (granter !== undefined) holdEpoch(front, options, path);
+    const granter = trust === undefined ? undefined : trustKeyring(ring, core, trust, source.name);
+    if (granter !== undefined) holdEpoch(front, options, source.name);
     const known = [...cards, ...(trust?.entries ?? []).map(({ card }) => card)];
     return {
       archive: hex(core.archiveId),

@@ -7,7 +7,8 @@ import { closeSync, openSync } from 'node:fs';
 import { type Core, createCore, payloadOffset, slotOffsets } from '../archive/core.ts';
 import { type ArchiveKeys, deriveArchiveKeys, fileKeyBytes } from '../archive/filekey.ts';
 import { LeafCollector } from '../archive/jobs/leaves.ts';
-import { createKeyring, keyringBytes, maxRecipients, trustKeyring } from '../archive/keyring.ts';
+import { createKeyring, type Keyring, keyringBytes, trustKeyring } from '../archive/keyring.ts';
+import type { QuorumStanza } from '../archive/quorum.ts';
 import { type Access, readFront, type Unlocked, unlock, unlockTrailer } from '../archive/reader.ts';
 import { slotBytesOf, usualSlotBytes } from '../archive/room.ts';
 import { maxPredecessors, type Predecessor } from '../archive/seal.ts';
@@ -18,21 +19,24 @@ import { runParallel } from '../archive/worker.ts';
 import { hex, wipe } from '../bytes.ts';
 import { ciphertextBytes, startEncryption } from '../crypto/floe.ts';
 import { type Freshness, holdEpoch } from '../custody/epochs/freshness.ts';
+import { createQuorum, custodiansOf } from '../custody/quorum/split.ts';
 import { assertReason, assertRecipients } from '../custody/ring/next.ts';
 import { using, writeFully } from '../engine/files.ts';
 import { createFile } from '../engine/output.ts';
 import type { RunOptions } from '../engine/pool.ts';
-import { openSource, type SourceLocation } from '../engine/source.ts';
+import { locationOf, openSource, type SourceLocation } from '../engine/source.ts';
 import { asStrongroomError, StrongroomError } from '../errors.ts';
-import type { Card } from '../keys/card.ts';
 import type { Identity } from '../keys/identity.ts';
 import { trustedCard } from '../keys/policy.ts';
+
 import type { CustodyOptions, Recorded } from './custody/place.ts';
 import { prepareRekeyed } from './custody/rekeyed.ts';
+import { assertHeirs, type Heirs, type QuorumChange, quorumChange } from './heirs.ts';
 
 export interface RekeyOptions
   extends RunOptions,
     Freshness,
+    Heirs,
     Omit<Access, 'identity'>,
     CustodyOptions {
   /** Opens the old archive, unless `holder` does, and signs the new one as its author. */
@@ -41,14 +45,10 @@ export interface RekeyOptions
   readonly holder?: Access['identity'] | undefined;
   /** Path of the archive to be. */
   readonly output: string;
-  /** Who can open it: at least one, all of the archive's suite. */
-  readonly recipients: readonly Card[];
   /** Leave out of the key ring which stanza is whose. */
   readonly hideRecipients?: boolean | undefined;
   /** Recorded in the new key ring: at most 1024 characters. */
   readonly reason?: string | undefined;
-  /** Make the key-ring slots large enough for so many recipients. */
-  readonly room?: number | undefined;
 }
 
 export interface RekeyReport {
@@ -61,6 +61,10 @@ export interface RekeyReport {
   readonly payloadBytes: number;
   readonly archiveBytes: number;
   readonly recipients: number;
+  readonly quorums: number;
+  readonly shares: number;
+  /** How they differ from those of the old archive, if they do. */
+  readonly quorumChange?: QuorumChange;
   /** Where it was told: in the file of the new archive, and in that of the old one. */
   readonly custody?: { readonly old?: Recorded; readonly new: Recorded };
 }
@@ -69,31 +73,48 @@ export interface RekeyReport {
  * Seals the content of the archive at `path` anew, byte for byte and with its author's claims,
  * under a new file key. The old archive stays as it is; the new one gets its name once all of
  * it was read back and verified. Whoever opens it must trust the identity as an author.
- * @throws StrongroomError GRANTER_UNTRUSTED, NO_RECIPIENTS, SUITE_MISMATCH, CARD_EXPIRED, USAGE,
- *   EPOCH_ROLLBACK, OUTPUT_EXISTS, DISK_FULL, INTERRUPTED; and of any code that docs/format.md,
+ * @throws StrongroomError GRANTER_UNTRUSTED, NO_RECIPIENTS, QUORUM_NEEDED, QUORUM_INVALID,
+ *   SUITE_MISMATCH, CARD_EXPIRED, USAGE, EPOCH_ROLLBACK, OUTPUT_EXISTS, DISK_FULL, INTERRUPTED; and of any code that docs/format.md,
  *   "How to read", leads to.
  */
 export async function rekey(path: string, options: RekeyOptions): Promise<RekeyReport> {
   assertReason(options.reason);
-  const location = { kind: 'file', path } as const;
   const file = createFile(options.output);
   const fileKey = new Uint8Array(randomBytes(fileKeyBytes));
   try {
     const { identity, holder = identity, trust, keyring, signal } = options;
     const recorder = await prepareRekeyed(path, options);
-    const [made, core, sealed] = await using(openSource(location), async (source) => {
-      const old = await unlock(source, { identity: holder, trust, keyring, signal });
-      try {
-        holdEpoch(old, options, path);
-        assertFit(old.core, options);
-        await assertTarFits(source, old);
-        const fresh = coreFor(old.core, options);
-        const written = await writeArchive(location, old, fresh, fileKey, file.path, options);
-        return [written, fresh, old.manifest.entries] as const;
-      } finally {
-        old.wipe();
-      }
-    });
+    const [made, core, change, sealed] = await using(
+      openSource(locationOf(path), signal),
+      async (source) => {
+        const old = await unlock(source, { identity: holder, trust, keyring, signal });
+        try {
+          holdEpoch(old, options, source.name);
+          assertSigner(old.core, options);
+          assertHeirs(options, old.core, old.ring, trust);
+          await assertTarFits(source, old);
+          const fresh = coreFor(old.core, options);
+          const keys = deriveArchiveKeys(fileKey, fresh);
+          try {
+            const ring = await ringFor(fresh, keys, fileKey, options);
+            const written = await writeArchive(
+              source.location,
+              old,
+              fresh,
+              keys,
+              ring,
+              file.path,
+              options,
+            );
+            return [written, fresh, changeOf(old.ring, ring), old.manifest.entries] as const;
+          } finally {
+            keys.wipe();
+          }
+        } finally {
+          old.wipe();
+        }
+      },
+    );
     await verifyArchive(file.path, core, fileKey, options);
     file.commit();
     const told = await recorder?.tell({ core, fileKey, seal: made.seal, entries: sealed });
@@ -106,6 +127,9 @@ export async function rekey(path: string, options: RekeyOptions): Promise<RekeyR
       payloadBytes: payload.length,
       archiveBytes: made.footer.archiveBytes,
       recipients: options.recipients.length,
+      quorums: options.quorums?.length ?? 0,
+      shares: custodiansOf(options.quorums ?? []).length,
+      ...(change === undefined ? {} : { quorumChange: change }),
       ...(told === undefined ? {} : { custody: told }),
     };
   } catch (error) {
@@ -116,8 +140,8 @@ export async function rekey(path: string, options: RekeyOptions): Promise<RekeyR
   }
 }
 
-function assertFit(core: Core, { identity, recipients, trust, room }: RekeyOptions): void {
-  assertRecipients([identity.card, ...recipients], core, trust);
+function assertSigner(core: Core, { identity, trust }: RekeyOptions): void {
+  assertRecipients([identity.card], core, trust);
   if (trustedCard(trust, 'author', idsOf(identity)) === undefined) {
     throw new StrongroomError(
       'GRANTER_UNTRUSTED',
@@ -125,29 +149,19 @@ function assertFit(core: Core, { identity, recipients, trust, room }: RekeyOptio
       { hint: 'let an author do it whom readers trust' },
     );
   }
-  if (recipients.length === 0) throw new StrongroomError('NO_RECIPIENTS', 'nobody could open it');
-  if (Math.max(recipients.length, room ?? 0) > maxRecipients) {
-    throw new StrongroomError('USAGE', `more than ${maxRecipients} recipients`);
-  }
-  if (room !== undefined && room < recipients.length) {
-    const message = `room for ${room} recipients does not do for ${recipients.length}`;
-    throw new StrongroomError('USAGE', message);
-  }
-  const twice = recipients.find(({ kem }, i) =>
-    recipients.slice(0, i).some((other) => other.kem.id === kem.id),
-  );
-  if (twice !== undefined) {
-    throw new StrongroomError('USAGE', `the card of ${twice.name} is named twice`);
-  }
 }
+
+const changeOf = (before: Keyring, after: Keyring): QuorumChange | undefined =>
+  quorumChange(before.document.signed.quorums ?? [], after.document.signed.quorums ?? []);
 
 const idsOf = ({ card }: Identity): string[] => card.signing.map(({ id }) => id);
 
 /** The core of the new archive: segments as long as the old one's, slots as asked. */
 function coreFor({ suite, segmentBytes }: Core, options: RekeyOptions): Core {
-  const { recipients, room } = options;
-  const usual = usualSlotBytes(keyringBytes(suite, recipients.length));
-  const asked = room === undefined ? usual : slotBytesOf(keyringBytes(suite, room));
+  const { recipients, quorums = [], room } = options;
+  const shares = custodiansOf(quorums).length;
+  const usual = usualSlotBytes(keyringBytes(suite, recipients.length, shares));
+  const asked = room === undefined ? usual : slotBytesOf(keyringBytes(suite, room, shares));
   const slotBytes = Math.max(usual, asked);
   return createCore({ suite, segmentBytes, slotBytes, authors: idsOf(options.identity) });
 }
@@ -156,19 +170,18 @@ async function writeArchive(
   source: SourceLocation,
   old: Unlocked,
   core: Core,
-  fileKey: Uint8Array,
+  keys: ArchiveKeys,
+  ring: Keyring,
   output: string,
   options: RekeyOptions,
 ): Promise<SealedTrailer> {
   const { suite, segmentBytes } = core;
   const { payload, tree, seal } = old.trailer;
-  const keys = deriveArchiveKeys(fileKey, core);
   const { header, state } = startEncryption(keys.payload, core.hash, segmentBytes);
   let fd: number | undefined;
   try {
     fd = openSync(output, 'r+');
     const at = payloadOffset(core);
-    const ring = ringFor(core, keys, fileKey, options);
     writeFully(fd, core.bytes, 0);
     writeFully(fd, encodeSlot(ring.bytes, core.slotBytes), slotOffsets(core)[0]);
     writeFully(fd, new Uint8Array(core.slotBytes), slotOffsets(core)[1]);
@@ -196,21 +209,31 @@ async function writeArchive(
     return made;
   } finally {
     if (fd !== undefined) closeSync(fd);
-    keys.wipe();
     wipe(state.messageKey);
   }
 }
 
-const ringFor = (core: Core, keys: ArchiveKeys, fileKey: Uint8Array, options: RekeyOptions) =>
-  createKeyring({
+async function ringFor(
+  core: Core,
+  keys: ArchiveKeys,
+  fileKey: Uint8Array,
+  options: RekeyOptions,
+): Promise<Keyring> {
+  const quorums: QuorumStanza[] = [];
+  for (const plan of options.quorums ?? []) {
+    quorums.push(await createQuorum(plan, fileKey, core, keys.commit));
+  }
+  return createKeyring({
     core,
     keys,
     fileKey,
     recipients: options.recipients,
+    quorums,
     hideRecipients: options.hideRecipients ?? false,
     reason: options.reason,
     signer: options.identity,
   });
+}
 
 /** The archives that the content comes from, the old one last. */
 function lineage({ core, author, trailer }: Unlocked): Predecessor[] {
@@ -237,8 +260,7 @@ async function verifyArchive(
   fileKey: Uint8Array,
   options: RekeyOptions,
 ): Promise<void> {
-  const location = { kind: 'file', path } as const;
-  await using(openSource(location), async (source) => {
+  await using(openSource({ kind: 'file', path }), async (source) => {
     const front = await readFront(source);
     const grantedBy = trustKeyring(front.ring, core, options.trust, path);
     const keys = deriveArchiveKeys(fileKey, core);
@@ -247,7 +269,10 @@ async function verifyArchive(
     try {
       await assertTarFits(source, { ...front, grantedBy, ...rest, wipe: wipeAll });
       const { payload, tree } = rest.trailer;
-      await runParallel({ kind: 'verify', source: location, payload, tree }, pass(options, 1));
+      await runParallel(
+        { kind: 'verify', source: source.location, payload, tree },
+        pass(options, 1),
+      );
     } finally {
       wipeAll();
     }

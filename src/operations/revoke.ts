@@ -2,7 +2,8 @@
  * Revoking: some can no longer open an archive by its key ring. Whoever could may have kept the
  * file key, which stays the same: only `rekey` makes another one.
  */
-import { type Stanza, stanzaFor } from '../archive/keyring.ts';
+import { type Keyring, type Stanza, stanzaFor } from '../archive/keyring.ts';
+import type { ShareStanza } from '../archive/quorum.ts';
 import { assertRecipients } from '../custody/ring/next.ts';
 import type { OpenFront, UpdateOptions } from '../custody/ring/update.ts';
 import { StrongroomError } from '../errors.ts';
@@ -32,6 +33,8 @@ export type RevokeOptions = CommonOptions &
 export interface RevokeReport extends AccessReport {
   /** Whose stanzas are gone; hidden ones cannot be told. */
   readonly removed: readonly Who[];
+  /** Names of those among them who still hold a share of a quorum. */
+  readonly stillHoldShares: readonly string[];
 }
 
 /**
@@ -47,7 +50,7 @@ export async function revoke(path: string, options: RevokeOptions): Promise<Revo
     const before = front.ring.document.signed.recipients;
     const after =
       'remove' in options
-        ? without(before, options.remove)
+        ? without(before, options.remove, sharesIn(front.ring))
         : exactly(options.recipients, front, before, options.trust);
     // Who came by a quorum loses nothing
     const loses =
@@ -69,27 +72,42 @@ export async function revoke(path: string, options: RevokeOptions): Promise<Revo
   const removed = updated.before.document.signed.recipients.flatMap(({ key }) =>
     key === undefined || left.has(key) ? [] : [names.get(key) ?? { key }],
   );
-  return { ...accessReport(path, options, updated), removed };
+  const gone = new Set(removed.map(({ key }) => key));
+  const stillHoldShares = sharesIn(updated.after).flatMap(({ key, name }) =>
+    gone.has(key) ? [name] : [],
+  );
+  return { ...accessReport(path, options, updated), removed, stillHoldShares };
 }
+
+const sharesIn = ({ document }: Keyring): ShareStanza[] =>
+  (document.signed.quorums ?? []).flatMap(({ groups }) => groups.flatMap(({ shares }) => shares));
 
 const isNamed = (stanzas: readonly Stanza[], { kem }: Card): boolean =>
   stanzas.some(({ key }) => key === kem.id);
 
-function without(stanzas: readonly Stanza[], remove: readonly (Card | string)[]): Stanza[] {
+function without(
+  stanzas: readonly Stanza[],
+  remove: readonly (Card | string)[],
+  shares: readonly ShareStanza[],
+): Stanza[] {
   if (remove.length === 0) throw new StrongroomError('USAGE', 'nobody is named');
   if (stanzas.some(({ key }) => key === undefined)) {
     throw new StrongroomError('NOT_A_RECIPIENT', 'recipients are hidden, and none can be told', {
       hint: 'name everybody who keeps access: --recipients CARD, repeatable',
     });
   }
-  const gone = new Set(remove.map((who) => keyOf(who, stanzas)));
+  const gone = new Set(remove.map((who) => keyOf(who, stanzas, shares)));
   return stanzas.filter(({ key = '' }) => !gone.has(key));
 }
 
 /** Fewer digits could be made to fit another key. */
 const leastDigits = 16;
 
-function keyOf(who: Card | string, stanzas: readonly Stanza[]): string {
+function keyOf(
+  who: Card | string,
+  stanzas: readonly Stanza[],
+  shares: readonly ShareStanza[],
+): string {
   const [start, name] = typeof who === 'string' ? [who, `key ${who}`] : [who.kem.id, who.name];
   if (!/^[0-9a-f]+$/.test(start) || start.length < leastDigits) {
     throw new StrongroomError('USAGE', `${start}: neither a card nor a key id`, {
@@ -99,7 +117,9 @@ function keyOf(who: Card | string, stanzas: readonly Stanza[]): string {
   const found = stanzas.flatMap(({ key }) => (key?.startsWith(start) ? [key] : []));
   if (found.length === 1) return found[0] as string;
   const what = found.length === 0 ? 'has no access' : 'fits several keys';
-  throw new StrongroomError('NOT_A_RECIPIENT', `${name} ${what}`);
+  const holds = shares.some(({ key }) => key.startsWith(start));
+  const hint = 'it holds a share of a quorum: "strongroom quorum reshare" replaces holders';
+  throw new StrongroomError('NOT_A_RECIPIENT', `${name} ${what}`, holds ? { hint } : {});
 }
 
 /** A stanza for each of the cards: the one that names its key, or a new one. */

@@ -1,8 +1,7 @@
 /** Sealing: a directory, a file or a tar becomes one archive. */
-import { randomBytes } from 'node:crypto';
-import { closeSync, openSync, realpathSync, statSync } from 'node:fs';
+import { realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve, sep } from 'node:path';
-import { type Core, createCore, limits, payloadOffset, slotOffsets } from '../archive/core.ts';
+import { limits, payloadOffset } from '../archive/core.ts';
 import {
   digestBytes,
   digestRanges,
@@ -11,18 +10,17 @@ import {
   type Sharding,
 } from '../archive/digests.ts';
 import type { Entry } from '../archive/entry.ts';
-import { deriveArchiveKeys, fileKeyBytes } from '../archive/filekey.ts';
-import { LeafCollector } from '../archive/jobs/leaves.ts';
+import { LeafCollector, type LeafReport } from '../archive/jobs/leaves.ts';
+import type { PartReport, TailReport } from '../archive/jobs/parts.ts';
 import { createKeyring, keyringBytes, maxRecipients } from '../archive/keyring.ts';
 import { assertUnchanged, type Plan, planSource } from '../archive/plan.ts';
 import type { QuorumStanza } from '../archive/quorum.ts';
 import { usualSlotBytes } from '../archive/room.ts';
 import { areClaims, type Claims, maxClaimsBytes } from '../archive/seal.ts';
-import { encodeSlot } from '../archive/slots.ts';
 import { sealTrailer } from '../archive/trailer.ts';
 import { runParallel, runPipe } from '../archive/worker.ts';
-import { hex, wipe } from '../bytes.ts';
-import { ciphertextBytes, type FloeState, segmentCount, startEncryption } from '../crypto/floe.ts';
+import { hex } from '../bytes.ts';
+import { ciphertextBytes, segmentCount } from '../crypto/floe.ts';
 import type { SuiteName } from '../crypto/suites.ts';
 import {
   assertPlans,
@@ -30,9 +28,10 @@ import {
   custodiansOf,
   type QuorumPlan,
 } from '../custody/quorum/split.ts';
-import { exists, writeFully } from '../engine/files.ts';
-import { createFile } from '../engine/output.ts';
+import { exists } from '../engine/files.ts';
 import type { RunOptions } from '../engine/pool.ts';
+import { isRemote, shownName } from '../engine/remote/location.ts';
+import { locationOf } from '../engine/source.ts';
 import { asStrongroomError, StrongroomError } from '../errors.ts';
 import { encodeJson } from '../json.ts';
 import { assertSealable, type Card } from '../keys/card.ts';
@@ -46,11 +45,18 @@ import { timeOf } from '../time.ts';
 import { beginCustody, newCustodyFile } from './custody/begin.ts';
 import type { CustodyOptions, Recorded } from './custody/place.ts';
 import { type OmsSealOptions, prepareOms } from './oms/sealing.ts';
-import { writeOutput } from './standard.ts';
+import { type Beginning, beginArchive } from './output/beginning.ts';
+import { objectOutput } from './output/object.ts';
+import { type ArchiveOutput, fileOutput, standardOutput } from './output/output.ts';
+import { inputsDigest } from './output/state.ts';
 
 export interface SealOptions extends RunOptions, CustodyOptions, OmsSealOptions {
-  /** Path of the archive to be, or `-` for standard output. */
+  /** Path of the archive to be, `s3://BUCKET/KEY`, or `-` for standard output. */
   readonly output: string;
+  /** Replace an object that has the name; files never are. */
+  readonly overwrite?: boolean | undefined;
+  /** Told what became of an earlier upload that was broken off. */
+  readonly onNotice?: ((message: string) => void) | undefined;
   /** Who can open it alone: at least one unless there are quorums, all of the signer's suite. */
   readonly recipients: readonly Card[];
   /** Who can open it together, each in a way of its own; their names and keys are public. */
@@ -104,45 +110,25 @@ export async function seal(source: string, options: SealOptions): Promise<SealRe
   const claims = withParents(options.claims, options.parents);
   assertFit(options, claims);
   const oms = await prepareOms(source, options);
-  if (source !== '-' && options.output !== '-') assertApart(source, options.output);
+  if (options.overwrite && !/^s3:/i.test(options.output)) {
+    throw new StrongroomError('USAGE', 'a file is never replaced: --overwrite is for s3:// only');
+  }
+  const local = options.output !== '-' && !isRemote(options.output);
+  if (source !== '-' && local) assertApart(source, options.output);
   const plan =
     source === '-'
       ? undefined
       : await planSource(source, { followSymlinks: options.followSymlinks ?? false });
-  if (plan !== undefined && options.output !== '-') assertNotListed(plan, options.output);
+  if (plan !== undefined && local) assertNotListed(plan, options.output);
 
-  const core = createCore({
-    suite,
-    segmentBytes: options.segmentBytes ?? limits.segmentBytes.usual,
-    slotBytes: usualSlotBytes(keyringBytes(suite, recipients.length, custodiansOf(plans).length)),
-    authors: signer.card.signing.map(({ id }) => id),
-  });
-  const fileKey = new Uint8Array(randomBytes(fileKeyBytes));
-  const keys = deriveArchiveKeys(fileKey, core);
-  const { header, state } = startEncryption(keys.payload, core.hash, core.segmentBytes);
   let output: ArchiveOutput | undefined;
+  let beginning: Beginning | undefined;
   try {
     const custody = newCustodyFile(options);
-    output = openOutput(options.output, options.signal);
-    const hideRecipients = options.hideRecipients ?? false;
-    const quorums: QuorumStanza[] = [];
-    for (const plan of plans) quorums.push(await createQuorum(plan, fileKey, core, keys.commit));
-    const ring = createKeyring({
-      core,
-      keys,
-      fileKey,
-      recipients,
-      quorums,
-      hideRecipients,
-      signer,
-    });
-    await output.write(core.bytes, 0);
-    const [a, b] = slotOffsets(core);
-    await output.write(encodeSlot(ring.bytes, core.slotBytes), a);
-    await output.write(new Uint8Array(core.slotBytes), b);
-    await output.write(header, payloadOffset(core));
-
-    const payload = await sealPayload(core, state, plan, output.path, oms.sharding, options);
+    output = await openOutput(plan, claims, options);
+    beginning = output.begun?.beginning ?? (await begin(options));
+    const { core, keys, ring, header } = beginning;
+    const payload = await sealPayload(beginning, plan, output, oms.sharding, options);
     const model = oms.finish(payload.entries, payload.digests);
     const {
       seal: statement,
@@ -169,7 +155,7 @@ export async function seal(source: string, options: SealOptions): Promise<SealRe
       const contents = { entries: payload.entries, key: keys.custody };
       return sealedEvent(about, ring, statement, { contents });
     };
-    output.commit();
+    await output.commit();
     const told =
       custody === undefined ? undefined : await beginCustody(custody, sealed(), options, signer);
     return {
@@ -181,17 +167,35 @@ export async function seal(source: string, options: SealOptions): Promise<SealRe
       payloadBytes: payload.length,
       archiveBytes: footer.archiveBytes,
       recipients: recipients.length,
-      quorums: quorums.length,
+      quorums: plans.length,
       ...(model === undefined ? {} : { omsRoot: model.root }),
       ...(told === undefined ? {} : { custody: told }),
     };
-  } catch (error) {
-    throw asStrongroomError(error);
+  } catch (thrown) {
+    const error = asStrongroomError(thrown);
+    await output?.discard(error);
+    throw error;
   } finally {
-    keys.wipe();
-    wipe(fileKey, state.messageKey);
-    output?.discard();
+    beginning?.wipe();
   }
+}
+
+/** A new archive: its keys, its core, and its first key ring. */
+function begin(options: SealOptions): Promise<Beginning> {
+  const { signer, recipients, quorums: plans = [] } = options;
+  const { suite } = signer.card;
+  const fields = {
+    suite,
+    segmentBytes: options.segmentBytes ?? limits.segmentBytes.usual,
+    slotBytes: usualSlotBytes(keyringBytes(suite, recipients.length, custodiansOf(plans).length)),
+    authors: signer.card.signing.map(({ id }) => id),
+  };
+  return beginArchive(fields, async ({ core, keys, fileKey }) => {
+    const quorums: QuorumStanza[] = [];
+    for (const plan of plans) quorums.push(await createQuorum(plan, fileKey, core, keys.commit));
+    const hideRecipients = options.hideRecipients ?? false;
+    return createKeyring({ core, keys, fileKey, recipients, quorums, hideRecipients, signer });
+  });
 }
 
 function assertFit(options: SealOptions, claims: Claims | undefined): void {
@@ -260,55 +264,47 @@ const inSource = (output: string) =>
     file: output,
   });
 
-interface ArchiveOutput {
-  /** For threads to open; absent for standard output. */
-  readonly path: string | undefined;
-  /** Writes come in order of their offsets, with the payload's segments between. */
-  write(bytes: Uint8Array, offset: number): void | Promise<void>;
-  commit(): void;
-  discard(): void;
+async function openOutput(
+  plan: Plan | undefined,
+  claims: Claims | undefined,
+  options: SealOptions,
+): Promise<ArchiveOutput> {
+  const { output, signal, signer, overwrite = false, onNotice = () => {} } = options;
+  if (output === '-') return standardOutput(signal);
+  const at = locationOf(output);
+  if (at.kind === 'file') return fileOutput(output);
+  if (at.kind === 'http') {
+    throw new StrongroomError('USAGE', `${shownName(output)}: nothing is written over HTTP`, {
+      hint: 'write to s3://BUCKET/KEY, or to a file',
+    });
+  }
+  const inputs = plan === undefined ? undefined : inputsOf(plan, claims, options);
+  const { signal: never } = new AbortController();
+  return objectOutput({ at, overwrite, signal: signal ?? never, signer, inputs, onNotice });
 }
 
-function openOutput(path: string, signal: AbortSignal | undefined): ArchiveOutput {
-  if (path === '-') {
-    if (process.stdout.isTTY) {
-      throw new StrongroomError(
-        'OUTPUT_IS_TERMINAL',
-        'an archive is binary, and standard output is a terminal',
-      );
-    }
-    return {
-      path: undefined,
-      write: (bytes) => writeOutput(bytes, signal),
-      commit() {},
-      discard() {},
-    };
-  }
-  const file = createFile(path);
-  let fd: number;
-  try {
-    fd = openSync(file.path, 'r+');
-  } catch (error) {
-    file.discard();
-    throw error;
-  }
-  let open = true;
-  const close = () => {
-    if (open) closeSync(fd);
-    open = false;
+/** All that makes an archive what it is, but for what is random. */
+function inputsOf(plan: Plan, claims: Claims | undefined, options: SealOptions): string {
+  const { entries, pieces } = plan;
+  const { recipients, signer, quorums = [], hideRecipients = false, oms } = options;
+  const { segmentBytes = limits.segmentBytes.usual } = options;
+  const ids = (cards: readonly Card[]) => cards.map(({ kem }) => kem.id);
+  const said = {
+    claims,
+    entries,
+    hideRecipients,
+    oms,
+    quorums: quorums.map(({ groups }) =>
+      groups.map(({ name, threshold, custodians }) => [name, threshold, ids(custodians)]),
+    ),
+    recipients: ids(recipients),
+    segmentBytes,
+    signer: signer.card.signing.map(({ id }) => id),
   };
-  return {
-    path: file.path,
-    write: (bytes, offset) => writeFully(fd, bytes, offset),
-    commit() {
-      close();
-      file.commit();
-    },
-    discard() {
-      close();
-      file.discard();
-    },
-  };
+  const { at, sizes, mtimeNs, ctimeNs, inodes, paths } = pieces.files;
+  const columns = [at, sizes, mtimeNs, ctimeNs, inodes].map(({ buffer }) => new Uint8Array(buffer));
+  const literals = pieces.literals.bytes;
+  return inputsDigest([JSON.stringify(said), literals, paths.bytes, ...columns]);
 }
 
 interface SealedPayload {
@@ -324,52 +320,50 @@ interface SealedPayload {
 }
 
 async function sealPayload(
-  core: Core,
-  floe: FloeState,
+  beginning: Beginning,
   plan: Plan | undefined,
-  output: string | undefined,
+  output: ArchiveOutput,
   digests: Sharding | undefined,
   options: RunOptions,
 ): Promise<SealedPayload> {
+  const { core, floe } = beginning;
   const at = payloadOffset(core);
   const { segmentBytes, suite } = core;
   const place = { hash: suite.hash.name, at, segmentBytes };
-  const ended = (leaves: LeafCollector, length: number, segments: number) => ({
+  const target = await output.start(beginning, plan?.pieces.length);
+  const length = plan?.pieces.length ?? 0;
+  const segments = plan === undefined ? 0 : segmentCount(length, segmentBytes);
+  const leaves = new LeafCollector(suite.hash.bytes, plan === undefined ? undefined : segments);
+  for (const { from, hashes } of output.begun?.leaves ?? []) {
+    const count = hashes.length / suite.hash.bytes;
+    leaves.add({ indices: Array.from({ length: count }, (_, i) => from + i), hashes });
+  }
+  const onLeaves = (report: LeafReport) => leaves.add(report);
+  const onPart = (report: PartReport | TailReport) =>
+    output.onPart(report, (from, to) => leaves.range(from, to));
+  const ended = (length: number, segments: number) => ({
     length,
     segments,
     leaves: leaves.hashes(segments),
     end: at + ciphertextBytes(length, segmentBytes),
   });
   if (plan === undefined) {
-    const leaves = new LeafCollector(suite.hash.bytes);
-    const job = { kind: 'seal-pipe', payload: place, floe, output, digests } as const;
-    const {
-      entries,
-      length,
-      segments,
-      digests: found = [],
-    } = await runPipe(job, options, (report) => leaves.add(report));
-    return { entries, digests: found, ...ended(leaves, length, segments) };
+    const job = { kind: 'seal-pipe', payload: place, floe, output: target, digests } as const;
+    const held = await runPipe(job, options, onLeaves, onPart);
+    const { entries, digests: found = [] } = held;
+    return { entries, digests: found, ...ended(held.length, held.segments) };
   }
-  const { length } = plan.pieces;
-  const segments = segmentCount(length, segmentBytes);
-  const leaves = new LeafCollector(suite.hash.bytes, segments);
   const payload = { ...place, length, segments };
   const { entries, pieces } = plan;
   const files = entries.filter((entry) => entry.type === 'file');
   const ranges = digests && digestRanges(files, digests);
   const hashes = new LeafCollector(digestBytes, ranges?.at.length);
-  const job = { kind: 'seal', payload, floe, pieces, output, digests: ranges } as const;
-  await runParallel(
-    job,
-    options,
-    (report) => leaves.add(report),
-    (report) => hashes.add(report),
-  );
+  const job = { kind: 'seal', payload, floe, pieces, output: target, digests: ranges } as const;
+  await runParallel(job, options, onLeaves, (report) => hashes.add(report), onPart);
   assertUnchanged(plan);
   const found =
     digests === undefined
       ? []
       : digestsByFile(files, digests, hashes.hashes(ranges?.at.length ?? 0));
-  return { entries, digests: found, ...ended(leaves, length, segments) };
+  return { entries, digests: found, ...ended(length, segments) };
 }

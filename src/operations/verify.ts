@@ -8,11 +8,15 @@ import { runParallel } from '../archive/worker.ts';
 import type { Freshness } from '../custody/epochs/freshness.ts';
 import { using } from '../engine/files.ts';
 import type { RunOptions } from '../engine/pool.ts';
-import { openSource } from '../engine/source.ts';
+
+import { locationOf, openSource } from '../engine/source.ts';
+import { StrongroomError } from '../errors.ts';
+
 import type { Trust } from '../keys/policy.ts';
-import { assertQuantumSafe, type Proof, provedBy } from '../provenance/proofs.ts';
+import { assertQuantumSafe, type Proof, provedBy, provedByRegistry } from '../provenance/proofs.ts';
 import { readAttested, type SealReport, sealReport } from './attested.ts';
 import { type LedgerDemand, proveByLog } from './custody/demand.ts';
+import { type OmsDemand, proveOms } from './oms/demand.ts';
 
 export interface VerifyOptions extends RunOptions, Freshness {
   readonly trust: Trust;
@@ -24,6 +28,8 @@ export interface VerifyOptions extends RunOptions, Freshness {
   readonly quantumSafeOnly?: boolean | undefined;
   /** Demand a proof that a log has what a custody file tells of the sealing. */
   readonly ledger?: LedgerDemand | undefined;
+  /** Demand signatures of model signing inside; takes an identity. */
+  readonly oms?: OmsDemand | undefined;
 }
 
 export interface VerifyReport extends SealReport {
@@ -47,32 +53,38 @@ export interface VerifyReport extends SealReport {
  * @throws StrongroomError of any code that docs/format.md, "How to read", leads to.
  */
 export function verify(path: string, options: VerifyOptions): Promise<VerifyReport> {
-  const { trust, identity, keyring } = options;
-  const location = { kind: 'file', path } as const;
-  return using(openSource(location), async (source) => {
+  const { trust, identity, keyring, oms } = options;
+  if (oms !== undefined && identity === undefined) {
+    throw new StrongroomError('USAGE', 'signatures inside an archive are read with a key', {
+      hint: 'add -i IDENTITY',
+    });
+  }
+  return using(openSource(locationOf(path), options.signal), async (source) => {
     const front = await readFront(source, keyring, options.signal);
     const { core, ring } = front;
     const attested = await readAttested(source, front, options);
     const { author, trailer, grantedBy } = attested;
     const { seal } = trailer;
-    const proofs = [
+    const proofs: Proof[] = [
       provedBy(author, 'what it holds, and claims of it'),
       provedBy(grantedBy, 'who can open it'),
+      ...provedByRegistry(trust),
       ...(await proveByLog(path, options, { core, ring, seal, contentRoot: seal.contentRoot })),
     ];
-    if (options.quantumSafeOnly) assertQuantumSafe(proofs, source.name);
     await readFloeHeader(source, trailer);
     await readManifestBytes(source, core, trailer);
     if (identity !== undefined) {
       const archive = await unlockFrom(source, front, { identity, trust });
       try {
         await assertTarFits(source, archive);
+        proofs.push(...(await proveOms(source, archive, oms ?? {}, trust)));
       } finally {
         archive.wipe();
       }
     }
+    if (options.quantumSafeOnly) assertQuantumSafe(proofs, source.name);
     const { payload, tree } = trailer;
-    await runParallel({ kind: 'verify', source: location, payload, tree }, options);
+    await runParallel({ kind: 'verify', source: source.location, payload, tree }, options);
     const { rekeyed } = seal.predicate;
     const { epoch, recipients, quorums = [] } = ring.document.signed;
     return {

@@ -6,6 +6,12 @@ import { program, sample } from '../keys/anchor/program.ts';
 import { expectRefusal, scratch, shell, strongroom } from './helpers.ts';
 
 const cwd = scratch();
+
+/** The commands of a page that name a kind of anchor. */
+const commandsIn = (page: string, kind: string): string[] =>
+  readFileSync(page, 'utf8')
+    .split('\n')
+    .filter((line) => /^strongroom /.test(line) && line.includes(`--anchor ${kind}`));
 const run = (...args: string[]) => strongroom(args, { cwd });
 const anchor = ['--anchor', 'exec:./kms.cjs'];
 
@@ -70,6 +76,17 @@ process.stdout.write(require('node:fs').readFileSync(0).map((byte) => byte ^ 0x5
   const exec = ['--anchor', 'exec:./kms.sh'];
   const made = await strongroom(['keygen', '-n', name, '-o', 's.key', ...exec], { cwd, env });
   expect(made.status, made.stderr).toBe(0);
+  // The commands of the page, word for word: what is sealed in between is not its matter
+  const [keygen = '', open = ''] = commandsIn('docs/anchors.md', 'exec:');
+  const own = (command: string) => command.replace('strongroom', '"$node" "$strongroom"');
+  const between = `${own('strongroom')} keygen -n author --plain -o author
+    mkdir w && echo hello > w/a
+    ${own('strongroom')} seal w -o weights.srm -r lab.key.card --sign author`;
+  await shell('rm weights', { cwd });
+  for (const line of [own(keygen), between, own(open), 'cmp w/a weights/a']) {
+    const told = await shell(line, { cwd, env });
+    expect(told.status, `${line}\n${told.stderr}`).toBe(0);
+  }
   const read = ['card', 'export', 's.key', '--private', '-o', 's.pem', ...exec];
   expect(await strongroom(read, { cwd, env })).toMatchObject({ status: 0 });
 });

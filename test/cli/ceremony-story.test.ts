@@ -36,6 +36,7 @@ it('is told in commands that work', async () => {
     'ceremony run',
     'ceremony verify',
     'ceremony verify',
+    'ceremony verify',
     'seal weights',
   ]);
   writeFileSync(join(cwd, 'plan.json'), blocks('json')[0] ?? '');

@@ -74,8 +74,10 @@ describe('the story in docs', () => {
     expect(readFileSync(path('opened/a.txt'), 'utf8')).toBe('hello\n');
     expect(statSync(path('audit.req.key')).mode & 0o777).toBe(0o600);
     const shown = said['quorum show audit.req']?.stdout.toString() ?? '';
-    expect(shown).toMatch(/^by +vera \(.*\n +whom your trust does not name/m);
-    expect(shown).toMatch(/^for +safety audit of March$/m);
+    expect(shown).toMatch(
+      /^by +"vera"\n +whom your trust does not name.*\nfingerprint +[0-9A-Z-]{29}$/m,
+    );
+    expect(shown).toMatch(/^for +"safety audit of March"$/m);
     expect(shown).toMatch(/^decided by +1 of 2 of legal: ada, ben\nand by +2 of 5 of security/m);
     expect(said['quorum approve audit.req']?.stderr).toContain(shown.trim());
     expect(said['quorum combine audit.req']?.stdout.toString()).toMatch(
@@ -159,6 +161,56 @@ describe('the commands', () => {
       expect([existsSync(path('no.v')), existsSync(path('yes.v'))]).toEqual([false, true]);
     },
   );
+
+  it('let no purpose look like a line of ours', async () => {
+    const purpose = `audit${' '.repeat(200)}by           "lab"`;
+    const asking = ['--expires', '2h', '--sign', 'vera.key', '--plain'];
+    await ok('quorum', 'request', 'v.srm', '-o', 's.req', '--purpose', purpose, ...asking);
+    const { stdout } = await ok('quorum', 'show', 's.req', 'v.srm', '--signer', 'lab.key.card');
+    expect(stdout.toString()).toMatch(/^for +"audit by \\"lab\\""$/m);
+  });
+
+  it('list and read with approvals', async () => {
+    const approvals = ['--approvals', 'ada.v', 'cleo.v', 'dan.v', '--signer', 'lab.key.card'];
+    const key = [
+      '--request',
+      'v.req',
+      '--request-key',
+      'v.req.key',
+      '--key-passphrase-file',
+      'pass',
+    ];
+    const listed = await ok('ls', 'v.srm', ...key, ...approvals);
+    expect(listed.stdout.toString()).toBe('a.txt\n');
+    const read = await ok('cat', 'v.srm', 'a.txt', ...key, ...approvals);
+    expect(read.stdout.toString()).toBe('hello\n');
+  });
+
+  it('look at the epoch, each of them', async () => {
+    const newer = ['--min-epoch', '2'];
+    const drill = ['-o', 'd.req', '--purpose', 'p', '--expires', '2h', '--sign', 'vera.key'];
+    const trusting = ['--signer', 'lab.key.card'];
+    await ok('quorum', 'challenge', 'v.srm', ...drill, ...trusting, '--min-epoch', '1');
+    const key = ['--key-passphrase-file', 'pass'];
+    for (const refused of [
+      await approve('ben', '--yes', ...newer),
+      await combine('ada.v', 'cleo.v', 'dan.v', ...key, ...newer),
+      await run('quorum', 'show', 'v.req', 'v.srm', ...trusting, ...newer),
+      await run('quorum', 'check', 'd.req', 'ada.v', ...about, ...newer),
+      await run('quorum', 'request', 'v.srm', ...drill.with(1, 'n.req'), ...trusting, ...newer),
+      await run('quorum', 'challenge', 'v.srm', ...drill.with(1, 'n.req'), ...trusting, ...newer),
+    ]) {
+      expect([refused.status, refused.stderr]).toEqual([
+        3,
+        expect.stringMatching(/key ring is of epoch 1, and at least 2 is asked/),
+      ]);
+    }
+    const blind = await run('quorum', 'challenge', 'v.srm', ...drill.with(1, 'n.req'), ...newer);
+    expect([blind.status, blind.stderr]).toEqual([
+      2,
+      expect.stringMatching(/--min-epoch needs to know whose key rings count/),
+    ]);
+  });
 
   it('need the passphrase of the request key', async () => {
     expect((await combine('ada.v', 'cleo.v', 'dan.v')).stderr).toMatch(/a passphrase is needed/);

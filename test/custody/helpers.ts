@@ -20,7 +20,7 @@ import { outcome } from '../support/archive.ts';
 
 /** The front of an archive, or of it with a detached key ring. */
 export async function frontAt(path: string, keyring?: string) {
-  const source = openSource({ kind: 'file', path });
+  const source = await openSource({ kind: 'file', path });
   try {
     return await readFront(source, keyring);
   } finally {

@@ -71,6 +71,11 @@ export class LeafCollector {
     [this.#hashes, this.#came] = [hashes, came];
   }
 
+  /** The hashes of the segments from `from` to before `to`, which came. */
+  range(from: number, to: number): Uint8Array {
+    return this.#hashes.slice(from * this.#bytes, to * this.#bytes);
+  }
+
   /**
    * The hashes of all `segments` in order.
    * @throws StrongroomError INTERNAL unless those came and no others.

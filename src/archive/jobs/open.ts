@@ -5,6 +5,7 @@ import { using } from '../../engine/files.ts';
 import { openSource, type SourceLocation } from '../../engine/source.ts';
 import type { TreeLocation } from '../../engine/tree.ts';
 import { isFinal, type Payload, SegmentReader } from '../segments.ts';
+import { claimFrom, SegmentStream } from '../stream.ts';
 import { type Extents, inOrder, intoFiles } from './sinks.ts';
 
 export interface OpenJob {
@@ -19,20 +20,23 @@ export interface OpenJob {
   readonly wanted: Float64Array<SharedArrayBuffer> | undefined;
 }
 
-export async function openSegments(job: OpenJob, control: Control): Promise<void> {
+export async function openSegments(
+  job: OpenJob,
+  control: Control,
+  _report: unknown,
+  signal: AbortSignal,
+): Promise<void> {
   const { payload, extents, wanted } = job;
   const cipher = createThreadCipher(job.floe);
   const sink = extents === undefined ? inOrder(control) : intoFiles(extents, payload, control);
   try {
-    await using(openSource(job.source), (source) =>
+    await using(openSource(job.source, signal), (source) =>
       using(sink, async () => {
         const reader = await SegmentReader.open(source, payload, job.tree);
-        await using(reader, async () => {
-          for (;;) {
-            const claimed = control.claim(wanted?.length ?? payload.segments);
-            if (claimed === undefined) break;
-            const index = wanted === undefined ? claimed : (wanted[claimed] as number);
-            const segment = await reader.ciphertext(index);
+        const claim = claimFrom(control, payload.segments, wanted);
+        await using(new SegmentStream(reader, claim), async (stream) => {
+          for (let next = await stream.next(); next !== undefined; next = await stream.next()) {
+            const { index, segment } = next;
             // Decrypted where it was read to: one buffer stays in a core's cache, two do not.
             const length = cipher.decrypt(segment, index, isFinal(payload, index), segment);
             if (!sink.write(segment.subarray(0, length), index)) break;

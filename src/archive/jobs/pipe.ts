@@ -15,8 +15,8 @@ import { type Entry, extractedMode } from '../entry.ts';
 import { LeafBuffer, type Payload } from '../segments.ts';
 import { parents, pathFilter } from '../select.ts';
 import { TarFollower } from '../tar/follow.ts';
-import { type LeafReport, LeafReporter } from './leaves.ts';
-import { atOffsets, inOrder } from './sinks.ts';
+import { LeafReporter } from './leaves.ts';
+import { type SealJobReport, type SealTarget, sealSink } from './target.ts';
 
 export const pipeName = 'standard input';
 
@@ -30,7 +30,7 @@ export interface PipeReport {
   readonly digests?: FileDigests;
 }
 
-export type PipeJobReport = LeafReport | PipeReport;
+export type PipeJobReport = SealJobReport | PipeReport;
 
 /** The place and shape of a payload whose length is not known yet. */
 export type OpenEndedPayload = Pick<Payload, 'hash' | 'at' | 'segmentBytes'>;
@@ -39,8 +39,7 @@ export interface SealPipeJob {
   readonly kind: 'seal-pipe';
   readonly payload: OpenEndedPayload;
   readonly floe: FloeState;
-  /** The archive being written; standard output when absent. */
-  readonly output: string | undefined;
+  readonly output: SealTarget;
   /** How to hash files with SHA-256; not at all when absent. */
   readonly digests: Sharding | undefined;
 }
@@ -50,6 +49,7 @@ export async function sealPipe(
   job: SealPipeJob,
   control: Control,
   report: (report: PipeJobReport) => void,
+  signal: AbortSignal,
 ): Promise<void> {
   const { segmentBytes, hash } = job.payload;
   const cipher = createThreadCipher(job.floe);
@@ -60,12 +60,10 @@ export async function sealPipe(
   // A segment is final if nothing follows it, so one is always read ahead.
   let current = new Uint8Array(segmentBytes);
   let ahead = new Uint8Array(segmentBytes);
-  const sink =
-    job.output === undefined
-      ? inOrder(control)
-      : atOffsets(job.output, { ...job.payload, length: 0, segments: 0 }, control);
+  const payload = { ...job.payload, length: 0, segments: 0 };
+  const sink = sealSink(job.output, payload, { control, signal, report, leaves });
   try {
-    await using(sink, () => {
+    await using(sink, async () => {
       let filled = readPipe(standard.input, current);
       let length = 0;
       for (let index = 0; !control.stopped; index++) {
@@ -76,11 +74,12 @@ export async function sealPipe(
         follower.push(plain);
         const written = cipher.encrypt(plain, index, next === 0, leaf.segment);
         leaves.add(index, leaf.digest(index, written));
-        sink.write(leaf.segment.subarray(0, written), index);
+        await sink.write(leaf.segment.subarray(0, written), index);
         control.report(filled);
         length += filled;
         if (next === 0) {
           follower.end();
+          await sink.finish?.();
           leaves.flush();
           const held = { entries: follower.entries, length, segments: index + 1 };
           report(digests === undefined ? held : { ...held, digests: digests.files });

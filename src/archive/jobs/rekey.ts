@@ -9,6 +9,7 @@ import { using } from '../../engine/files.ts';
 import { openSource, type SourceLocation } from '../../engine/source.ts';
 import type { TreeLocation } from '../../engine/tree.ts';
 import { isFinal, LeafBuffer, type Payload, SegmentReader } from '../segments.ts';
+import { claimFrom, SegmentStream } from '../stream.ts';
 import { type LeafReport, LeafReporter } from './leaves.ts';
 import { atOffsets } from './sinks.ts';
 
@@ -28,6 +29,7 @@ export async function rekeySegments(
   job: RekeyJob,
   control: Control,
   report: (leaves: LeafReport) => void,
+  signal: AbortSignal,
 ): Promise<void> {
   const { payload, next } = job;
   const decryption = createThreadCipher(job.floe);
@@ -36,15 +38,14 @@ export async function rekeySegments(
   const leaf = new LeafBuffer(payload.segmentBytes, treeHashes[payload.hash]);
   const leaves = new LeafReporter(report);
   try {
-    await using(openSource(job.source), (source) =>
+    await using(openSource(job.source, signal), (source) =>
       using(atOffsets(job.output, next.payload, control), async (sink) => {
         const reader = await SegmentReader.open(source, payload, job.tree);
-        for (;;) {
-          const index = control.claim(payload.segments);
-          if (index === undefined) break;
+        const stream = new SegmentStream(reader, claimFrom(control, payload.segments));
+        for (let next = await stream.next(); next !== undefined; next = await stream.next()) {
+          const { index, segment } = next;
           const final = isFinal(payload, index);
-          const ciphertext = await reader.ciphertext(index);
-          const length = decryption.decrypt(ciphertext, index, final, plaintext);
+          const length = decryption.decrypt(segment, index, final, plaintext);
           const plain = plaintext.subarray(0, length);
           const written = encryption.encrypt(plain, index, final, leaf.segment);
           leaves.add(index, leaf.digest(index, written));

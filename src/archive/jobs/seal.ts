@@ -7,16 +7,15 @@ import { type Pieces, PiecesReader } from '../../engine/pieces.ts';
 import type { DigestRanges } from '../digests.ts';
 import { isFinal, LeafBuffer, type Payload, plaintextBytes } from '../segments.ts';
 import { type DigestReport, RangeHasher } from './digest.ts';
-import { type LeafReport, LeafReporter } from './leaves.ts';
-import { atOffsets, inOrder } from './sinks.ts';
+import { LeafReporter } from './leaves.ts';
+import { runsOf, type SealJobReport, type SealTarget, sealSink } from './target.ts';
 
 export interface SealJob {
   readonly kind: 'seal';
   readonly payload: Payload;
   readonly floe: FloeState;
   readonly pieces: Pieces;
-  /** The archive being written; standard output, in order, when absent. */
-  readonly output: string | undefined;
+  readonly output: SealTarget;
   /** What to hash with SHA-256 beside; nothing when absent. */
   readonly digests: DigestRanges | undefined;
 }
@@ -24,7 +23,8 @@ export interface SealJob {
 export async function sealSegments(
   job: SealJob,
   control: Control,
-  report: (report: LeafReport | DigestReport) => void,
+  report: (report: SealJobReport | DigestReport) => void,
+  signal: AbortSignal,
 ): Promise<void> {
   const { payload, output } = job;
   const cipher = createThreadCipher(job.floe);
@@ -32,7 +32,8 @@ export async function sealSegments(
   // Encrypted where it is read to: one buffer stays in a core's cache, two do not.
   const plaintext = leaf.segment.subarray(segmentTextAt);
   const leaves = new LeafReporter(report);
-  const sink = output === undefined ? inOrder(control) : atOffsets(output, payload, control);
+  const sink = sealSink(output, payload, { control, signal, report, leaves });
+  const { claim } = runsOf(output, payload, control);
   try {
     await using(sink, () =>
       using(new PiecesReader(job.pieces), async (reader) => {
@@ -41,15 +42,16 @@ export async function sealSegments(
           for (;;) {
             // As soon as sealing has reached a file, so that it is read from the disk once
             hasher?.hashBefore(() => control.claimed * payload.segmentBytes);
-            const index = control.claim(payload.segments);
+            const index = claim();
             if (index === undefined) break;
             const plain = plaintext.subarray(0, plaintextBytes(payload, index));
             reader.read(plain, index * payload.segmentBytes);
             const length = cipher.encrypt(plain, index, isFinal(payload, index), leaf.segment);
             leaves.add(index, leaf.digest(index, length));
-            if (!sink.write(leaf.segment.subarray(0, length), index)) break;
+            if (!(await sink.write(leaf.segment.subarray(0, length), index))) break;
             control.report(plain.length);
           }
+          await sink.finish?.();
           leaves.flush();
         } finally {
           hasher?.close();

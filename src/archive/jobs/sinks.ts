@@ -8,7 +8,9 @@ import { type Payload, segmentOffset } from '../segments.ts';
 
 export interface SegmentSink {
   /** Takes the bytes of segment `index`; false when the job stops. */
-  write(bytes: Uint8Array, index: number): boolean;
+  write(bytes: Uint8Array, index: number): boolean | Promise<boolean>;
+  /** Waits until all that was taken is where it belongs; not called when the job fails. */
+  finish?(): Promise<void>;
   close(): void;
 }
 

@@ -4,6 +4,7 @@ import { using } from '../../engine/files.ts';
 import { openSource, type SourceLocation } from '../../engine/source.ts';
 import type { TreeLocation } from '../../engine/tree.ts';
 import { type Payload, plaintextBytes, SegmentReader } from '../segments.ts';
+import { claimFrom, SegmentStream } from '../stream.ts';
 
 export interface VerifyJob {
   readonly kind: 'verify';
@@ -12,14 +13,17 @@ export interface VerifyJob {
   readonly tree: TreeLocation;
 }
 
-export async function verifySegments(job: VerifyJob, control: Control): Promise<void> {
-  await using(openSource(job.source), async (source) => {
-    const reader = await SegmentReader.open(source, job.payload, job.tree);
-    for (;;) {
-      const index = control.claim(job.payload.segments);
-      if (index === undefined) return;
-      await reader.ciphertext(index);
-      control.report(plaintextBytes(job.payload, index));
+export async function verifySegments(
+  { source: location, payload, tree }: VerifyJob,
+  control: Control,
+  _report: unknown,
+  signal: AbortSignal,
+): Promise<void> {
+  await using(openSource(location, signal), async (source) => {
+    const reader = await SegmentReader.open(source, payload, tree);
+    const stream = new SegmentStream(reader, claimFrom(control, payload.segments));
+    for (let next = await stream.next(); next !== undefined; next = await stream.next()) {
+      control.report(plaintextBytes(payload, next.index));
     }
   });
 }

@@ -62,7 +62,7 @@ async function run(paths: readonly string[], options: Options): Promise<void> {
     } else {
       try {
         assertFree(`${output}.card`, 'file');
-        const passphrase = options.plain ? undefined : newPassphrase(options);
+        const passphrase = options.plain ? undefined : newPassphrase(output, options);
         await writeIdentity(identity, output, (await anchorOf(options)) ?? passphrase);
       } finally {
         identity.wipe();

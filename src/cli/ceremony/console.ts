@@ -32,6 +32,7 @@ export function terminalConsole(signal: AbortSignal): Console {
     passphrase: ({ who, what }, isNew) =>
       askPassphrase({
         message: `${who}: ${what}`,
+        signal,
         ...(isNew ? { again: `${who}: the same passphrase again` } : {}),
       }),
   };

@@ -7,6 +7,7 @@ import { collect, jsonOption, type TrustOptions } from '../options.ts';
 
 interface Options extends TrustOptions {
   readonly rehearsal?: boolean;
+  readonly quorum?: string;
   readonly steps?: boolean;
   readonly json?: boolean;
 }
@@ -24,19 +25,23 @@ export function addVerify(ceremony: Command): void {
       `Examples:
   strongroom ceremony verify transcript.json --signer wim.key.card
   strongroom ceremony verify transcript.json --trust policy.json --steps
+  strongroom ceremony verify vault/transcript.json --signer wim.key.card \\
+    --quorum vault/quorum.json
 `,
     )
     .option('--signer <CARD>', 'trust this witness; repeatable', collect)
     .option('--trust <POLICY>', 'trust whom a policy file names as witness')
+    .option('--quorum <SPEC>', 'hold this quorum to be the one that was made')
     .option('--rehearsal', 'take that of a rehearsal too')
     .option('--steps', 'show every step');
   jsonOption(command).action(run);
 }
 
 async function run(path: string, options: Options): Promise<void> {
-  const { verifyTranscript } = await import('../../index.ts');
+  const { readQuorumSpec, verifyTranscript } = await import('../../index.ts');
+  const quorum = options.quorum === undefined ? undefined : await readQuorumSpec(options.quorum);
   const trust = asWitnesses(await trustOf(options), options);
-  const found = await verifyTranscript(path, { trust, rehearsal: options.rehearsal });
+  const found = await verifyTranscript(path, { trust, rehearsal: options.rehearsal, quorum });
   const lines = table([
     ['title', found.title],
     ['held', `${found.startedAt} to ${found.endedAt}`],
@@ -60,7 +65,8 @@ async function run(path: string, options: Options): Promise<void> {
     ),
   ]);
   if (options.rehearsal) warn(`${path}: keys of a rehearsal are no keys to seal for`);
-  report(options, found, [...lines, 'the transcript is signed by all who have to']);
+  const held = quorum === undefined ? [] : [`${options.quorum} is the quorum that was made`];
+  report(options, found, [...lines, 'the transcript is signed by all who have to', ...held]);
 }
 
 /** Cards that are named one by one are named for this. */

@@ -52,7 +52,9 @@ export async function withLedger<T>(
   }
   assertOutside(directory, key);
   const source = ledgerPassphraseFile === undefined ? {} : { passphraseFile: ledgerPassphraseFile };
-  return withLedgerKey({ key, ...source }, (unlocked) => use({ directory, key: unlocked }));
+  return withLedgerKey({ key, ...source }, (unlocked) =>
+    use({ directory, key: unlocked, memory: { onWarning: warn } }),
+  );
 }
 
 export interface RecordOptions extends LedgerOptions {

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { assertThere, readCards } from '../access.ts';
-import { report } from '../messages.ts';
+import { report, tell } from '../messages.ts';
 import { collect, jsonOption } from '../options.ts';
 import { timeline } from './words.ts';
 
@@ -37,4 +37,5 @@ async function run(path: string, options: Options): Promise<void> {
   }
   const shown = showCustody(path, cards);
   report(options, shown, timeline(shown.story));
+  tell('nothing of this is verified: see "strongroom custody verify"');
 }

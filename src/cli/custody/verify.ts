@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { StrongroomError } from '../../errors.ts';
 import { assertThere, readCards, trustOf, unlockIdentity } from '../access.ts';
-import { plural } from '../format.ts';
+import { plural, proved } from '../format.ts';
 import { readLedgerPolicy, signatureLines } from '../ledger/shared.ts';
 import { report } from '../messages.ts';
 import {
@@ -25,6 +25,7 @@ interface Options extends TrustOptions, PassphraseOptions {
   readonly ledgerPolicy?: string;
   readonly requirePq?: boolean;
   readonly since?: string;
+  readonly acceptGaps?: boolean;
   readonly json?: boolean;
 }
 
@@ -52,6 +53,7 @@ export function addVerify(custody: Command): void {
     .option('-i, --identity <FILE>', 'check what is told of contents, which takes a key')
     .option('--evidence <FILE...>', 'requests and approvals, for what a quorum released')
     .option('--since <FILE>', 'an older copy, which the file must go on from')
+    .option('--accept-gaps', 'accept that changes of access are not known')
     .option('--ledger <DIR>', 'a log, which must have every line and no other')
     .option('--ledger-policy <FILE>', 'the logs and witnesses to trust (tlog-policy)')
     .option('--require-pq', 'count no signature that a quantum computer could forge');
@@ -59,7 +61,7 @@ export function addVerify(custody: Command): void {
 }
 
 async function run(path: string, options: Options): Promise<void> {
-  const { custody, keyring, evidence, since } = options;
+  const { custody, keyring, evidence, since, acceptGaps } = options;
   const trust = await trustOf(options);
   assertThere(path);
   const known = await readCards(options.card ?? []);
@@ -68,9 +70,14 @@ async function run(path: string, options: Options): Promise<void> {
   const identity =
     options.identity === undefined ? undefined : await unlockIdentity(options.identity, options);
   try {
-    const asked = { trust, known, custody, keyring, identity, evidence, ledger, since };
+    const asked = { trust, known, custody, keyring, identity, evidence, ledger, since, acceptGaps };
     const found = await verifyCustody(path, asked);
-    report(options, found, [...timeline(found.story), '', ...heldLines(found.held)]);
+    report(options, found, [
+      ...timeline(found.story),
+      '',
+      ...found.proofs.map((proof) => `proved: ${proved(proof)}`),
+      ...heldLines(found.held),
+    ]);
   } finally {
     identity?.wipe();
   }
@@ -90,10 +97,13 @@ async function logOf({ ledger: directory, ledgerPolicy, requirePq }: Options) {
 type Held = Awaited<ReturnType<typeof import('../../index.ts').verifyCustody>>['held'];
 
 /** What was checked, and what is not known for want of something to hold it against. */
-function heldLines({ archive, contents, releases, since, ledger }: Held): string[] {
+function heldLines({ archive, contents, releases, since, ledger, gaps }: Held): string[] {
   const lines = ['verified: every signature, role, and the order of all lines'];
   if (archive) lines.push('verified: the seal, and the key ring that is in force');
   else lines.push('not known: whether access changed since, for want of the archive');
+  for (const { from, to } of gaps) {
+    lines.push(`not known: who had access from epoch ${from} to ${to}, nor who opened it then`);
+  }
   if (contents > 0) lines.push(`verified: ${plural(contents, 'statement')} about contents`);
   if (releases > 0) lines.push(`verified: the approvals of ${plural(releases, 'release')}`);
   if (since) lines.push('verified: it goes on from the older copy');

@@ -39,6 +39,8 @@ const words: Readonly<Record<Happening['event'], (what: Happening) => string>> =
     const all = [...lets, ...ends];
     return `${all.length > 0 ? all.join(' and ') : 'wrote the key ring anew'}${until(what)}`;
   },
+  gap: (what) =>
+    `does not know what changed from epoch ${what.unknownFrom} to ${what.epoch}, since when it is open to ${accessOf(what)}`,
   rekeyed: ({ to }) => `sealed it anew, as archive ${to?.archive.slice(0, 16)}…`,
   released: ({ approved, quorum }) =>
     `was given its key by ${listOf(approved)}, quorum ${quorum?.slice(0, 16)}…`,

@@ -6,6 +6,8 @@ import {
   assertOutside,
   type KeyOptions,
   keyOptions,
+  memoryOf,
+  memoryOption,
   readDocument,
   readLines,
   withLedgerKey,
@@ -14,6 +16,8 @@ import {
 interface Options extends KeyOptions {
   readonly lines?: boolean;
   readonly missing?: boolean;
+  /** False with `--no-memory`. */
+  readonly memory?: boolean;
   readonly json?: boolean;
 }
 
@@ -35,7 +39,7 @@ export function addAppend(ledger: Command): void {
     )
     .option('--lines', 'every line is a document of its own, without its newline')
     .option('--missing', 'only those that the log does not have');
-  jsonOption(keyOptions(command, 'the log')).action(run);
+  jsonOption(memoryOption(keyOptions(command, 'the log'))).action(run);
 }
 
 async function run(directory: string, paths: readonly string[], options: Options): Promise<void> {
@@ -47,7 +51,7 @@ async function run(directory: string, paths: readonly string[], options: Options
   const isThere = options.missing ? hasEntries(directory, all) : [];
   const entries = all.filter((_, i) => !isThere[i]);
   const { origin, first, size, root } = await withLedgerKey(options, (key) =>
-    appendEntries({ directory, key }, entries, { onWarning: warn }),
+    appendEntries({ directory, key, memory: memoryOf(options) }, entries, { onWarning: warn }),
   );
   tell(`appended ${entries.length} of ${plural(all.length, 'document')}, ${origin} has ${size}`);
   const value = {

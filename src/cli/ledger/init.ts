@@ -2,9 +2,18 @@ import type { Command } from 'commander';
 import { assertFree } from '../access.ts';
 import { report, tell } from '../messages.ts';
 import { jsonOption } from '../options.ts';
-import { assertOutside, type KeyOptions, keyOptions, withLedgerKey } from './shared.ts';
+import {
+  assertOutside,
+  type KeyOptions,
+  keyOptions,
+  memoryOf,
+  memoryOption,
+  withLedgerKey,
+} from './shared.ts';
 
 interface Options extends KeyOptions {
+  /** False with `--no-memory`. */
+  readonly memory?: boolean;
   readonly json?: boolean;
 }
 
@@ -20,7 +29,7 @@ export function addInit(ledger: Command): void {
   strongroom ledger init log --key log.key
 `,
     );
-  jsonOption(keyOptions(command, 'the log')).action(run);
+  jsonOption(memoryOption(keyOptions(command, 'the log'))).action(run);
 }
 
 async function run(directory: string, options: Options): Promise<void> {
@@ -28,7 +37,7 @@ async function run(directory: string, options: Options): Promise<void> {
   assertOutside(directory, options.key);
   const { createLedger } = await import('../../index.ts');
   await withLedgerKey(options, (key) => {
-    createLedger({ directory, key });
+    createLedger({ directory, key, memory: memoryOf(options) });
     tell(`wrote ${directory}, the log ${key.name}`, {
       hint: 'append to it with "strongroom ledger append", and publish the directory as it is',
     });

@@ -51,7 +51,7 @@ async function run(options: Options): Promise<void> {
   const key = createLedgerKey(name, witness ? 'witness' : 'log');
   const secrets: Uint8Array[] = [];
   try {
-    const passphrase = plain ? undefined : await newPassphrase(options)();
+    const passphrase = plain ? undefined : await newPassphrase(output, options)();
     if (passphrase !== undefined) secrets.push(passphrase);
     const bytes = encodeLedgerKey(key, passphrase === undefined ? 'none' : { passphrase });
     secrets.push(bytes);

@@ -15,6 +15,13 @@ export interface KeyOptions extends PassphraseOptions {
 export const keyOptions = (command: Command, whose: string): Command =>
   passphraseSource(command.requiredOption('--key <FILE>', `the key of ${whose}`));
 
+export const memoryOption = (command: Command): Command =>
+  command.option('--no-memory', 'neither look at nor keep what this key signed last');
+
+/** Where a log's key keeps what it signed last; on unless it is switched off. */
+export const memoryOf = ({ memory = true }: { readonly memory?: boolean }) =>
+  memory ? { onWarning: warn } : undefined;
+
 /** The key in a file, for as long as `use` takes. */
 export async function withLedgerKey<T>(
   options: KeyOptions,

@@ -6,6 +6,7 @@ import { freshnessOf, trustOf, withAccess } from '../access.ts';
 import { warn } from '../messages.ts';
 import {
   type AccessOptions,
+  type FreshnessOptions,
   freshnessOptions,
   integer,
   keyringOption,
@@ -67,7 +68,7 @@ export const approvalOptions = (command: Command): Command =>
       .option('--request-key <FILE>', 'its key, as "quorum request" wrote it'),
   );
 
-/** What `open` takes: an identity or approvals. */
+/** What every command takes that an identity or approvals can open. */
 export const holderOptions = (command: Command): Command =>
   approvalOptions(
     passphraseOptions(
@@ -93,7 +94,7 @@ export function byApprovals({ request, approvals, requestKey }: ApprovalOptions)
 /** The file key that approvals give, for as long as `use` takes. */
 export async function withApprovals<T>(
   archive: string,
-  options: ApprovalOptions & { readonly keyring?: string },
+  options: ApprovalOptions & FreshnessOptions & { readonly keyring?: string },
   trust: Trust,
   use: (holder: KeyHolder) => Promise<T>,
 ): Promise<T> {
@@ -101,7 +102,8 @@ export async function withApprovals<T>(
   const { combineApprovals } = await import('../../index.ts');
   const key = await unlockRequestKey(requestKey, options);
   try {
-    const found = await combineApprovals(request, approvals, { archive, trust, keyring, key });
+    const asked = { archive, trust, keyring, key, ...(await freshnessOf(options)) };
+    const found = await combineApprovals(request, approvals, asked);
     try {
       return await use(found);
     } finally {

@@ -1,14 +1,23 @@
 import type { Command } from 'commander';
 import { StrongroomError } from '../../errors.ts';
-import type { Question } from '../../index.ts';
-import { assertFree, assertThere, unlockIdentity } from '../access.ts';
+import type { AskOptions, Question } from '../../index.ts';
+import { assertFree, assertThere, freshnessOf, trustOf, unlockIdentity } from '../access.ts';
 import { newPassphrase } from '../keygen.ts';
 import { report, tell } from '../messages.ts';
-import { expiry, jsonOption, keyringOption, passphraseOptions } from '../options.ts';
+import {
+  expiry,
+  type FreshnessOptions,
+  freshnessOptions,
+  jsonOption,
+  keyringOption,
+  passphraseOptions,
+  type TrustOptions,
+  trustOptions,
+} from '../options.ts';
 import type { PassphraseOptions } from '../passphrase.ts';
 import { type KeyPassphraseOptions, keyPassphraseOptions, ofKey, warnPlain } from './access.ts';
 
-interface Options extends PassphraseOptions {
+interface Options extends PassphraseOptions, TrustOptions, FreshnessOptions {
   readonly output: string;
   readonly purpose: string;
   readonly expires: string;
@@ -25,17 +34,37 @@ interface RequestOptions extends Options, KeyPassphraseOptions {
 const askOptions = (command: Command): Command =>
   jsonOption(
     passphraseOptions(
-      keyringOption(
-        command
-          .argument('<ARCHIVE>', 'what it is about')
-          .requiredOption('-o, --output <FILE>', 'where to write it; never overwrites')
-          .requiredOption('--purpose <TEXT>', 'why, for the custodians to read')
-          .requiredOption('--expires <TIME>', 'such as 24h, 7d or 2027-01-01', expiry)
-          .requiredOption('--sign <IDENTITY>', 'who asks')
-          .option('--split <ID>', 'which quorum, if there are several: how its id begins'),
+      freshnessOptions(
+        keyringOption(
+          trustOptions(
+            command
+              .argument('<ARCHIVE>', 'what it is about')
+              .requiredOption('-o, --output <FILE>', 'where to write it; never overwrites')
+              .requiredOption('--purpose <TEXT>', 'why, for the custodians to read')
+              .requiredOption('--expires <TIME>', 'such as 24h, 7d or 2027-01-01', expiry)
+              .requiredOption('--sign <IDENTITY>', 'who asks')
+              .option('--split <ID>', 'which quorum, if there are several: how its id begins'),
+          ),
+        ),
       ),
     ),
   );
+
+/**
+ * Trust, if any is named: then nobody asks the holders of the past, or with a key that custodians
+ * would not answer.
+ */
+async function askingOf(options: Options): Promise<Omit<AskOptions, 'signer'>> {
+  const { purpose, expires, split, keyring } = options;
+  const about = { purpose, expires, split, keyring };
+  if (options.trust === undefined && options.signer === undefined) {
+    if (options.minEpoch === undefined) return about;
+    throw new StrongroomError('USAGE', '--min-epoch needs to know whose key rings count', {
+      hint: 'name --trust or --signer',
+    });
+  }
+  return { ...about, trust: await trustOf(options), ...(await freshnessOf(options)) };
+}
 
 export function addRequest(quorum: Command): void {
   const command = quorum
@@ -67,16 +96,18 @@ async function request(archive: string, options: RequestOptions): Promise<void> 
   assertThere(archive);
   for (const path of [output, `${output}.key`]) assertFree(path, 'file');
   const { encodeRequestKey, requestQuorum, writeNew } = await import('../../index.ts');
+  const asking = await askingOf(options);
   const signer = await unlockIdentity(options.sign, options);
   let made: Awaited<ReturnType<typeof requestQuorum>>;
   try {
-    made = await requestQuorum(archive, { ...options, signer });
+    made = await requestQuorum(archive, { ...asking, signer });
   } finally {
     signer.wipe();
   }
-  const passphrase = plain ? undefined : await newPassphrase(keyPassphrase)();
+  let passphrase: Uint8Array | undefined;
   let secret: Uint8Array | undefined;
   try {
+    if (!plain) passphrase = await newPassphrase(`${output}.key`, keyPassphrase)();
     secret = encodeRequestKey(made.key, passphrase === undefined ? 'none' : { passphrase });
     writeNew([
       { path: output, bytes: made.request.bytes, mode: 0o644 },
@@ -115,9 +146,10 @@ async function challenge(archive: string, options: Options): Promise<void> {
   assertThere(archive);
   assertFree(output, 'file');
   const { challengeQuorum, writeNew } = await import('../../index.ts');
+  const asking = await askingOf(options);
   const signer = await unlockIdentity(options.sign, options);
   try {
-    const made = await challengeQuorum(archive, { ...options, signer });
+    const made = await challengeQuorum(archive, { ...asking, signer });
     writeNew([{ path: output, bytes: made.bytes, mode: 0o644 }]);
     tell(`wrote ${output}, valid until ${options.expires}`, {
       hint: `send ${output} to the custodians, who answer with "strongroom quorum prove"`,

@@ -1,10 +1,14 @@
 import type { Command } from 'commander';
 import type { QuorumReport } from '../../index.ts';
-import { assertFree, assertThere, trustOf } from '../access.ts';
+
+import { assertFree, assertThere, freshnessOf, trustOf } from '../access.ts';
 import { type RecordOptions, recordOptions, tellRecorded, withRecord } from '../custody/options.ts';
+
 import { bytes, plural } from '../format.ts';
 import { report, table, tell } from '../messages.ts';
 import {
+  type FreshnessOptions,
+  freshnessOptions,
   jsonOption,
   keyringOption,
   passphraseOptions,
@@ -16,7 +20,7 @@ import type { PassphraseOptions } from '../passphrase.ts';
 import { operate } from '../progress.ts';
 import { type KeyPassphraseOptions, keyPassphraseOptions, unlockRequestKey } from './access.ts';
 
-interface CheckOptions extends TrustOptions {
+interface CheckOptions extends TrustOptions, FreshnessOptions {
   readonly archive: string;
   readonly keyring?: string;
   readonly json?: boolean;
@@ -36,7 +40,9 @@ interface CombineOptions
 
 const collectOptions = (command: Command): Command =>
   jsonOption(
-    keyringOption(trustOptions(command.requiredOption('--archive <FILE>', 'what it is about'))),
+    freshnessOptions(
+      keyringOption(trustOptions(command.requiredOption('--archive <FILE>', 'what it is about'))),
+    ),
   );
 
 export function addCombine(quorum: Command): void {
@@ -74,9 +80,16 @@ async function combine(
   for (const file of [path, archive, requestKey]) assertThere(file);
   if (output !== undefined) assertFree(output, 'directory');
   const { combineApprovals, open, recordRelease } = await import('../../index.ts');
+  const freshness = await freshnessOf(options);
   const key = await unlockRequestKey(requestKey, options);
   try {
-    const found = await combineApprovals(path, approvals, { archive, trust, keyring, key });
+    const found = await combineApprovals(path, approvals, {
+      archive,
+      trust,
+      keyring,
+      key,
+      ...freshness,
+    });
     try {
       const lines = counted(found);
       if (output === undefined) {
@@ -92,7 +105,15 @@ async function combine(
       }
       const opened = await withRecord(options, undefined, (record) =>
         operate('opening', options, (run) =>
-          open(archive, { ...run, identity: found, trust, keyring, output, record }),
+          open(archive, {
+            ...run,
+            ...freshness,
+            identity: found,
+            trust,
+            keyring,
+            output,
+            record,
+          }),
         ),
       );
       tellRecorded(opened.custody, options);
@@ -135,7 +156,8 @@ async function check(
   const trust = await trustOf(options);
   for (const file of [path, archive]) assertThere(file);
   const { checkQuorum } = await import('../../index.ts');
-  const found = await checkQuorum(path, proofs, { archive, trust, keyring });
+  const freshness = await freshnessOf(options);
+  const found = await checkQuorum(path, proofs, { archive, trust, keyring, ...freshness });
   report(options, summary(found), [...counted(found), 'they could open the archive']);
 }
 

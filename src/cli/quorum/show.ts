@@ -1,10 +1,17 @@
 import type { Command } from 'commander';
-import { assertThere, trustOf } from '../access.ts';
+import { assertThere, freshnessOf, trustOf } from '../access.ts';
 import { report } from '../messages.ts';
-import { jsonOption, keyringOption, type TrustOptions, trustOptions } from '../options.ts';
+import {
+  type FreshnessOptions,
+  freshnessOptions,
+  jsonOption,
+  keyringOption,
+  type TrustOptions,
+  trustOptions,
+} from '../options.ts';
 import { inWords } from './words.ts';
 
-interface Options extends TrustOptions {
+interface Options extends TrustOptions, FreshnessOptions {
   readonly keyring?: string;
   readonly json?: boolean;
 }
@@ -22,13 +29,14 @@ export function addShow(quorum: Command): void {
   strongroom quorum show eval.req w.srm --trust policy.json
 `,
     );
-  jsonOption(keyringOption(trustOptions(command))).action(run);
+  jsonOption(freshnessOptions(keyringOption(trustOptions(command)))).action(run);
 }
 
 async function run(path: string, archive: string, options: Options): Promise<void> {
   const trust = await trustOf(options);
   for (const file of [path, archive]) assertThere(file);
   const { showQuestion } = await import('../../index.ts');
-  const view = await showQuestion(path, { archive, trust, keyring: options.keyring });
+  const freshness = await freshnessOf(options);
+  const view = await showQuestion(path, { archive, trust, keyring: options.keyring, ...freshness });
   report(options, view, inWords(view));
 }

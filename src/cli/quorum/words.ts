@@ -12,9 +12,10 @@ export function inWords(view: QuestionView): string[] {
       : 'for proof that you still could: nothing secret leaves';
   return table([
     ['asks', asks],
-    ['by', who(requester)],
+    ['by', quoted(requester.name)],
     ['', requester.known ? 'whom your trust names' : 'whom your trust does not name: call them'],
-    ['for', view.purpose],
+    ['fingerprint', requester.fingerprint],
+    ['for', quoted(view.purpose)],
     ['asked at', view.askedAt],
     ['until', view.expires],
     ['archive', view.archive],
@@ -32,3 +33,9 @@ export function inWords(view: QuestionView): string[] {
     ),
   ]);
 }
+
+/**
+ * What others wrote, marked as such, and without runs of spaces: on a terminal that wraps, they
+ * could make words stand where a line of ours would begin.
+ */
+const quoted = (text: string): string => JSON.stringify(text.replace(/ {2,}/g, ' '));

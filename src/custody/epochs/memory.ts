@@ -86,9 +86,21 @@ function load(file: string, onWarning: (message: string) => void): Epochs {
     const { code } = error as NodeJS.ErrnoException;
     if (code !== 'ENOENT') {
       const why = isStrongroomError(error) ? error : asStrongroomError(error, file);
-      onWarning(`${why.message}: older key rings are not noticed`);
+      const kept = isStrongroomError(error) ? setAside(file) : '';
+      onWarning(`${why.message}${kept}: older key rings are not noticed`);
     }
     return new Map();
+  }
+}
+
+/** What cannot be read may be of a newer version, or be mended: it is not written over. */
+function setAside(file: string): string {
+  const kept = `${file}.unreadable`;
+  try {
+    renameSync(file, kept);
+    return ` (kept as ${kept})`;
+  } catch {
+    return '';
   }
 }
 

@@ -50,7 +50,9 @@ export function decodeSigned<T extends Body, K extends string>(
   });
   const found = signed.type.replace('strongroom/quorum-', '');
   const kind = kinds.find((each) => each === found);
-  if (kind === undefined) throw refuse(`it is a ${found}, not a ${kinds.join(' or ')}`);
+  if (kind === undefined) {
+    throw refuse(`it is ${aKind(found)}, not ${kinds.map(aKind).join(' or ')}`);
+  }
   const card = cardOf(signed.card);
   if (card.imported) throw refuse('the card in it is imported, and proves nothing');
   if (signaturesVerify(payloadType(kind), encodeJson(signed), signatures, card)) {
@@ -58,3 +60,5 @@ export function decodeSigned<T extends Body, K extends string>(
   }
   throw refuse(`the signature of ${card.name} is wrong`);
 }
+
+const aKind = (kind: string): string => (kind === 'approval' ? `an ${kind}` : `a ${kind}`);

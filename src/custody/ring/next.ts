@@ -54,6 +54,11 @@ export function nextKeyring(next: NextRing): Keyring {
   if (recipients.length > maxRecipients) {
     throw new StrongroomError('USAGE', `more than ${maxRecipients} recipients`);
   }
+  if (kept.epoch >= Number.MAX_SAFE_INTEGER) {
+    throw new StrongroomError('RING_FULL', 'there is no epoch after this one', {
+      hint: 'make a new archive with "strongroom rekey", and ask who wrote this key ring',
+    });
+  }
   const body = {
     ...kept,
     created: timeOf(),

@@ -18,13 +18,18 @@ import { wipe } from '../../bytes.ts';
 import { using } from '../../engine/files.ts';
 import type { LockOptions } from '../../engine/lock.ts';
 import { createFile } from '../../engine/output.ts';
-import { openSource } from '../../engine/source.ts';
+import { isRemote, shownName } from '../../engine/remote/location.ts';
+import { putNewObject } from '../../engine/remote/multipart.ts';
+import { locationOf, openSource } from '../../engine/source.ts';
 import { asStrongroomError, StrongroomError } from '../../errors.ts';
 import type { Card } from '../../keys/card.ts';
 import type { Identity } from '../../keys/identity.ts';
 import type { Trust } from '../../keys/policy.ts';
 import { type Freshness, holdEpoch } from '../epochs/freshness.ts';
+
+import { guarded } from './guard.ts';
 import { lockArchive } from './lock.ts';
+
 import { assertGranter, assertReason, nextKeyring, type RingChange } from './next.ts';
 
 /** What every change of access takes. */
@@ -39,7 +44,7 @@ export interface UpdateOptions extends Freshness, LockOptions {
   readonly reason?: string | undefined;
   /** Path of a detached key ring that is in force instead of the archive's own. */
   readonly keyring?: string | undefined;
-  /** Path of a detached key ring to be; without it the archive is changed in place. */
+  /** Path of a detached key ring to be, or `s3://BUCKET/KEY`; without it the archive is changed in place. */
   readonly output?: string | undefined;
 }
 
@@ -68,6 +73,11 @@ export async function updateRing(
 ): Promise<Updated> {
   assertReason(options.reason);
   if (options.output !== undefined) return updateDetached(path, options.output, options, change);
+  if (isRemote(path)) {
+    throw new StrongroomError('USAGE', `${shownName(path)}: is not changed in place`, {
+      hint: 'write a detached key ring: --output FILE',
+    });
+  }
   if (options.keyring !== undefined) {
     throw new StrongroomError('USAGE', 'a detached key ring is not changed in place', {
       hint: 'name the new one: --output FILE',
@@ -80,10 +90,9 @@ export async function updateRing(
     await using(openSource({ kind: 'file', path }), async (source) => {
       const { slots, ring, slot } = await readSlots(source, core);
       if (!Buffer.from(ring.bytes).equals(before.bytes)) throw moved(path);
-      lock.assertHeld();
       const fd = openToWrite(path);
       try {
-        replaceRing(slotFile(fd), core, slots, slot, after.bytes, path);
+        replaceRing(guarded(slotFile(fd), lock), core, slots, slot, after.bytes, path);
       } catch (error) {
         throw asStrongroomError(error, path);
       } finally {
@@ -114,16 +123,24 @@ async function updateDetached(
   options: UpdateOptions,
   change: (front: OpenFront) => RingChange | Promise<RingChange>,
 ): Promise<Updated> {
+  const to = locationOf(output);
+  if (to.kind === 'http') {
+    throw new StrongroomError('USAGE', `${shownName(output)}: nothing is written over HTTP`);
+  }
   // Begun when all is there: until then a signal ends the process, and would leave it.
   const updated = await nextOf(path, options, change);
+  const { bytes } = updated.after;
+  if (bytes.length > maxKeyringBytes) {
+    throw new StrongroomError('RING_FULL', `${output}: longer than ${maxKeyringBytes} bytes`, {
+      hint: 'revoke the access of some, or rekey for fewer',
+    });
+  }
+  if (to.kind === 's3') {
+    await putNewObject(to, bytes);
+    return updated;
+  }
   const file = createFile(output);
   try {
-    const { bytes } = updated.after;
-    if (bytes.length > maxKeyringBytes) {
-      throw new StrongroomError('RING_FULL', `${output}: longer than ${maxKeyringBytes} bytes`, {
-        hint: 'revoke the access of some, or rekey for fewer',
-      });
-    }
     writeFileSync(file.path, bytes);
     file.commit();
     return updated;
@@ -141,14 +158,14 @@ function nextOf(
   change: (front: OpenFront) => RingChange | Promise<RingChange>,
 ): Promise<Updated> {
   const { identity, holder = identity, trust, reason } = options;
-  return using(openSource({ kind: 'file', path }), async (source) => {
+  return using(openSource(locationOf(path)), async (source) => {
     const front = await readFront(source, options.keyring);
     const { core, ring } = front;
     assertGranter(identity, core, trust);
-    const { fileKey, keys } = await unlockKeyring(ring, core, holder, path);
+    const { fileKey, keys } = await unlockKeyring(ring, core, holder, source.name);
     try {
-      const grantedBy = trustKeyring(ring, core, trust, path);
-      holdEpoch(front, options, path);
+      const grantedBy = trustKeyring(ring, core, trust, source.name);
+      holdEpoch(front, options, source.name);
       const changed = await change({ ...front, fileKey, keys, grantedBy });
       const next = { core, keys, previous: ring, change: changed, reason, signer: identity, trust };
       return { core, before: ring, after: nextKeyring(next) };

@@ -37,7 +37,8 @@ export async function proveByLog(
 ): Promise<Proof[]> {
   if (ledger === undefined) return [];
   const { policy, custody = custodyPathOf(archive) } = ledger;
-  const sealed = readCustody(custody).slice(0, 1);
+  const steps = readCustody(custody);
+  const sealed = steps.slice(0, 1);
   trustSteps(sealed, { trust }, custody);
   assertAbout(sealed, subject, subject.seal, custody);
   const proof = await readSmallFile(ledger.proof ?? `${custody}.tlog-proof`, maxProofBytes);
@@ -45,7 +46,7 @@ export async function proveByLog(
   const { origin, signatures } = verifyLedgerProof(proof, entry, policy);
   return [
     {
-      claim: 'that its sealing is in the log',
+      claim: claimOf(steps.length),
       by: origin,
       algorithms: signatures.map(({ name, algorithm }) =>
         name === origin ? algorithm : `${algorithm} of ${name}`,
@@ -55,6 +56,14 @@ export async function proveByLog(
       ),
     },
   ];
+}
+
+/** In words what is proved, and what is not: offline nobody can tell what a log has besides. */
+function claimOf(lines: number): string {
+  const sealing = 'that its sealing is in the log';
+  if (lines === 1) return sealing;
+  const later = lines === 2 ? 'the line' : `the ${lines - 1} lines`;
+  return `${sealing} (not looked for: ${later} told since)`;
 }
 
 function isEnough(verify: () => unknown): boolean {

@@ -4,7 +4,8 @@ import type { Keyring } from '../../archive/keyring.ts';
 import { readFront, readTrailer } from '../../archive/reader.ts';
 import type { Seal } from '../../archive/seal.ts';
 import { exists, using } from '../../engine/files.ts';
-import { openSource } from '../../engine/source.ts';
+import { isRemote, shownName } from '../../engine/remote/location.ts';
+import { locationOf, openSource } from '../../engine/source.ts';
 import { asStrongroomError, StrongroomError } from '../../errors.ts';
 import { appendEntries, type Ledger } from '../../provenance/ledger/append.ts';
 import { entriesOf } from '../../provenance/statements/entry.ts';
@@ -27,8 +28,12 @@ export interface Recorded {
   readonly file: string;
   /** The numbers of the lines that were added. */
   readonly lines: readonly number[];
-  /** The log that has them as well, and its size since. */
-  readonly ledger?: { readonly origin: string; readonly size: number };
+  /** The log, its size since, and the numbers of the lines that it has since. */
+  readonly ledger?: {
+    readonly origin: string;
+    readonly size: number;
+    readonly lines: readonly number[];
+  };
 }
 
 /** @throws StrongroomError USAGE where nothing is told, and a log was to have it too. */
@@ -43,6 +48,7 @@ export function assertNoLedger({ ledger }: CustodyOptions): void {
 export function custodyFileOf(archive: string, custody: CustodyOptions['custody']) {
   if (custody === false) return undefined;
   if (typeof custody === 'string') return custody;
+  if (isRemote(archive) && !custody) return undefined;
   const beside = custodyPathOf(archive);
   return custody || exists(beside) ? beside : undefined;
 }
@@ -63,7 +69,7 @@ export async function recorded(
   const entries = told.flatMap((statement) => entriesOf(first, statement));
   try {
     const { origin, size } = await appendEntries(ledger, entries);
-    return { file, lines, ledger: { origin, size } };
+    return { file, lines, ledger: { origin, size, lines } };
   } catch (error) {
     const { code, message } = asStrongroomError(error, ledger.directory);
     throw new StrongroomError(code, `${file}: it is told, but is not in the log: ${message}`, {
@@ -83,7 +89,7 @@ export interface Subject {
 
 /** @param keyring path of a detached key ring. */
 export const readSubject = (path: string, keyring?: string): Promise<Subject> =>
-  using(openSource({ kind: 'file', path }), async (source) => {
+  using(openSource(locationOf(path)), async (source) => {
     const { core, ring } = await readFront(source, keyring);
     const { seal } = await readTrailer(source, core);
     return { core, ring, seal, contentRoot: seal.contentRoot };
@@ -93,9 +99,9 @@ export const readSubject = (path: string, keyring?: string): Promise<Subject> =>
 export const untold = (error: StrongroomError, archive: string): StrongroomError =>
   new StrongroomError(
     error.code,
-    `${archive}: it is done, but was not recorded: ${error.message}`,
+    `${shownName(archive)}: it is done, but was not recorded: ${error.message}`,
     {
       cause: error,
-      hint: `when that is mended, record it: strongroom custody record ${archive}`,
+      hint: `when that is mended, record it: strongroom custody record ${shownName(archive)}`,
     },
   );

@@ -5,14 +5,20 @@ import { deriveArchiveKeys } from '../../archive/filekey.ts';
 import type { KeyHolder } from '../../archive/keyring.ts';
 import type { Seal } from '../../archive/seal.ts';
 import { hex } from '../../bytes.ts';
-import { exists } from '../../engine/files.ts';
 import { asStrongroomError } from '../../errors.ts';
 import type { Identity } from '../../keys/identity.ts';
 import { rekeyedEvent, sealedEvent } from '../../provenance/statements/events.ts';
-import { custodyPathOf, withCustody } from '../../provenance/statements/file.ts';
+import { withCustody } from '../../provenance/statements/file.ts';
 import { beginCustody, newCustodyFile } from './begin.ts';
 import { assertReady, tellRelease } from './change.ts';
-import { type CustodyOptions, type Recorded, readSubject, recorded, untold } from './place.ts';
+import {
+  type CustodyOptions,
+  custodyFileOf,
+  type Recorded,
+  readSubject,
+  recorded,
+  untold,
+} from './place.ts';
 
 type Options = CustodyOptions & {
   readonly output: string;
@@ -34,8 +40,7 @@ interface Made {
  */
 export async function prepareRekeyed(path: string, options: Options) {
   const { custody, identity, output } = options;
-  const beside = custodyPathOf(path);
-  const old = custody !== false && exists(beside) ? beside : undefined;
+  const old = custody === false ? undefined : custodyFileOf(path, undefined);
   const file = newCustodyFile({ ...options, custody: custody ?? old !== undefined });
   if (file === undefined) return undefined;
   const subject = await readSubject(path, options.keyring);

@@ -1,7 +1,7 @@
 /** A custody file as a story: what happened, when, by whose word. */
 
 import type { Card } from '../../keys/card.ts';
-import type { Change, Step } from '../../provenance/statements/chain.ts';
+import { type Change, gapsIn, type Step } from '../../provenance/statements/chain.ts';
 import type { EventName } from '../../provenance/statements/statement.ts';
 
 /** A key, with the name on a card that the reader has. */
@@ -24,6 +24,8 @@ export interface Happening {
   /** Who can open it from then on, or no longer. */
   readonly added?: readonly Named[];
   readonly removed?: readonly Named[];
+  /** Of a gap: the first epoch that nothing is known of. */
+  readonly unknownFrom?: number;
   /** Recipients that are not named. */
   readonly hidden?: number;
   /** How many quorums can open it. */
@@ -41,18 +43,36 @@ export interface Happening {
 
 /** @param cards by which names are found. */
 export function storyOf(steps: readonly Step[], cards: readonly Card[]): Happening[] {
-  const names = new Map(cards.map((card) => [card.kem.id, card.name]));
+  const nameOf = namesOf(cards);
+  const names = new Map(cards.map((card) => [card.kem.id, nameOf(card)]));
   const named = (keys: readonly string[]): Named[] =>
     keys.map((key) => {
       const name = names.get(key);
       return name === undefined ? { key } : { key, name };
     });
-  return steps.map((step) => happeningOf(step, named, cards));
+  const gaps = new Map(gapsIn(steps).map(({ line, from }) => [line, from]));
+  return steps.map((step, i) => {
+    const from = gaps.get(i + 1);
+    const happening = happeningOf(step, named, nameOf, cards);
+    return from === undefined ? happening : { ...happening, unknownFrom: from };
+  });
+}
+
+/** Names of cards; where two are alike, with the fingerprint that tells them apart. */
+function namesOf(cards: readonly Card[]): (card: Card) => string {
+  const owners = new Map<string, Set<string>>();
+  for (const { name, fingerprint } of cards) {
+    const same = owners.get(name) ?? new Set();
+    owners.set(name, same.add(fingerprint));
+  }
+  return ({ name, fingerprint }) =>
+    (owners.get(name)?.size ?? 0) > 1 ? `${name} (${fingerprint})` : name;
 }
 
 function happeningOf(
   { statement, change }: Step,
   named: (keys: readonly string[]) => Named[],
+  nameOf: (card: Card) => string,
   cards: readonly Card[],
 ): Happening {
   const { number, time, signer, ring } = statement.predicate;
@@ -62,7 +82,7 @@ function happeningOf(
   const common = {
     line: number,
     time,
-    by: { keys: signer, ...(by === undefined ? {} : { name: by.name }) },
+    by: { keys: signer, ...(by === undefined ? {} : { name: nameOf(by) }) },
     epoch: ring.epoch,
   };
   switch (statement.event) {
@@ -75,6 +95,11 @@ function happeningOf(
       const { added, removed, hidden, quorums } = statement.predicate;
       const access = { added: named(added), removed: named(removed), hidden };
       return { ...common, event: change ?? 'changed', ...access, quorums: quorums.length };
+    }
+    case 'gap': {
+      const { recipients, hidden, quorums } = statement.predicate;
+      const access = { added: named(recipients), hidden, quorums: quorums.length };
+      return { ...common, event: 'gap', ...access };
     }
     case 'rekeyed':
       return { ...common, event: 'rekeyed', to: statement.predicate.to };

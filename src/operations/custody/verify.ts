@@ -4,13 +4,14 @@ import { type Access as ArchiveAccess, unlock } from '../../archive/reader.ts';
 import { trustSeal } from '../../archive/seal.ts';
 import { fromBase64, wipe } from '../../bytes.ts';
 import { using } from '../../engine/files.ts';
-import { openSource } from '../../engine/source.ts';
+import { locationOf, openSource } from '../../engine/source.ts';
 import { StrongroomError } from '../../errors.ts';
 import type { Card } from '../../keys/card.ts';
 import type { Identity } from '../../keys/identity.ts';
 import type { Trust } from '../../keys/policy.ts';
+import { type Proof, provedBy } from '../../provenance/proofs.ts';
 import { assertAbout, assertInForce } from '../../provenance/statements/against.ts';
-import type { Step } from '../../provenance/statements/chain.ts';
+import { type Gap, gapsIn, type Step } from '../../provenance/statements/chain.ts';
 import { commitContents } from '../../provenance/statements/events.ts';
 import { custodyPathOf, readCustody } from '../../provenance/statements/file.ts';
 import { assertLogged, type LogCopy, type Logged } from '../../provenance/statements/logged.ts';
@@ -36,6 +37,8 @@ export interface VerifyCustodyOptions {
   readonly ledger?: LogCopy | undefined;
   /** Path of an older copy, which the file must go on from. */
   readonly since?: string | undefined;
+  /** Accept lines that tell of changes that are not known; by default they are refused. */
+  readonly acceptGaps?: boolean | undefined;
 }
 
 export interface CustodyReport {
@@ -43,6 +46,8 @@ export interface CustodyReport {
   readonly archive: string;
   readonly contentRoot: string;
   readonly story: readonly Happening[];
+  /** By which signatures lines are proved, signer by signer. */
+  readonly proofs: readonly Proof[];
   /** What the file was held against. */
   readonly held: {
     /** The archive: seal, key ring in force, recipients. */
@@ -53,6 +58,8 @@ export interface CustodyReport {
     readonly releases: number;
     readonly since: boolean;
     readonly ledger?: Logged;
+    /** Changes that are not known, which were accepted. */
+    readonly gaps: readonly Gap[];
   };
 }
 
@@ -72,6 +79,8 @@ export async function verifyCustody(
   const file = archive === undefined ? path : (options.custody ?? custodyPathOf(archive));
   const steps = readCustody(file);
   const told = trustSteps(steps, { trust, known }, file);
+  const gaps = gapsIn(steps);
+  if (!options.acceptGaps) assertNoGap(gaps, file);
   let subject: Subject | undefined;
   let contents = 0;
   if (archive !== undefined) {
@@ -89,14 +98,34 @@ export async function verifyCustody(
     file,
     ...subjectOf(steps),
     story: storyOf(steps, cards),
+    proofs: proofsOf(told),
     held: {
       archive: archive !== undefined,
       contents,
       releases,
       since: since !== undefined,
       ...(logged === undefined ? {} : { ledger: logged }),
+      gaps,
     },
   };
+}
+
+function proofsOf(told: readonly Told[]): Proof[] {
+  const lines = new Map<Card, number>();
+  for (const { by } of told) lines.set(by, (lines.get(by) ?? 0) + 1);
+  return [...lines].map(([card, count]) =>
+    provedBy(card, count === 1 ? '1 line' : `${count} lines`),
+  );
+}
+
+function assertNoGap([gap]: readonly Gap[], file: string): void {
+  if (gap === undefined) return;
+  const { line, from, to } = gap;
+  const message = `${file}: line ${line} says that what changed from epoch ${from} to ${to} is not known`;
+  throw new StrongroomError('CUSTODY_INCOMPLETE', message, {
+    file,
+    hint: 'ask who had access meanwhile, and accept it if that is answered: --accept-gaps',
+  });
 }
 
 function assertFileAlone(path: string, { custody, keyring, identity }: VerifyCustodyOptions) {
@@ -128,11 +157,11 @@ function openCommitments(
   access: ArchiveAccess,
   file: string,
 ): Promise<number> {
-  return using(openSource({ kind: 'file', path: archive }), async (source) => {
+  return using(openSource(locationOf(archive)), async (source) => {
     const opened = await unlock(source, access);
     opened.wipe();
     const { core, ring, manifest } = opened;
-    const { keys, fileKey } = await unlockKeyring(ring, core, access.identity, archive);
+    const { keys, fileKey } = await unlockKeyring(ring, core, access.identity, source.name);
     try {
       const contents = { entries: manifest.entries, key: keys.custody };
       const committed = told.filter(({ statement }) => contentsOf(statement) !== undefined);

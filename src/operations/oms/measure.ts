@@ -1,6 +1,5 @@
 /** Measuring a model: SHA-256 of every file in a directory, in threads. */
 import { statSync } from 'node:fs';
-import { readFile, stat } from 'node:fs/promises';
 import { basename, relative, resolve, sep } from 'node:path';
 import { digestRanges, digestsByFile, type Sharding } from '../../archive/digests.ts';
 import { isModelName } from '../../archive/manifest.ts';
@@ -9,6 +8,7 @@ import { runDigests } from '../../archive/worker.ts';
 import { noLiterals, shareFiles } from '../../engine/pieces.ts';
 import type { RunOptions } from '../../engine/pool.ts';
 import { asStrongroomError, StrongroomError } from '../../errors.ts';
+import { readAtMost, withFile } from '../../keys/read.ts';
 import { maxBundleBytes } from '../../provenance/oms/bundle.ts';
 import type { MeasuredModel } from '../../provenance/oms/statement.ts';
 
@@ -85,11 +85,8 @@ export const pathsWithin = (directory: string, paths: readonly string[]): string
 
 /** @throws StrongroomError OMS_INVALID for a file that is too long, or the system's error. */
 export async function readSignature(path: string): Promise<Uint8Array> {
-  try {
-    if ((await stat(path)).size <= maxBundleBytes) return await readFile(path);
-  } catch (error) {
-    throw asStrongroomError(error, path);
-  }
+  const bytes = await withFile(path, (fd) => readAtMost(fd, maxBundleBytes + 1));
+  if (bytes.length <= maxBundleBytes) return bytes;
   throw new StrongroomError('OMS_INVALID', `${path}: longer than ${maxBundleBytes} bytes`, {
     file: path,
   });

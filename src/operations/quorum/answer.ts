@@ -2,9 +2,10 @@
 import { type Answer, answer, notAHolder } from '../../custody/quorum/answer.ts';
 import type { QuestionKind } from '../../custody/quorum/question.ts';
 import { shareOf } from '../../custody/quorum/share.ts';
+import { assertMayTakePart } from '../../custody/quorum/standing.ts';
 import { StrongroomError } from '../../errors.ts';
-import { assertMayProcess } from '../../keys/enforce.ts';
 import type { Identity } from '../../keys/identity.ts';
+import { timeOf } from '../../time.ts';
 import { type AskedOptions, type QuestionView, readAsked } from './asked.ts';
 
 export interface AnswerOptions extends AskedOptions {
@@ -16,8 +17,8 @@ export interface AnswerOptions extends AskedOptions {
 
 const reply = async (path: string, kind: QuestionKind, options: AnswerOptions): Promise<Answer> => {
   const { question, front, quorum, commit, view } = await readAsked(path, [kind], options);
-  const { identity, trust, confirm, now } = options;
-  assertMayProcess(trust, identity.card);
+  const { identity, trust, confirm, now = timeOf() } = options;
+  assertMayTakePart(trust, identity.card, now);
   if (shareOf(quorum, identity.card) === undefined) throw notAHolder(identity.card.name);
   if ((await confirm(view)) !== true) {
     throw new StrongroomError('APPROVAL_DECLINED', `${path}: declined`, { file: path });

@@ -8,6 +8,7 @@ import { combine } from '../../custody/quorum/combine.ts';
 import { maxSignedBytes } from '../../custody/quorum/document.ts';
 import type { Question, QuestionKind } from '../../custody/quorum/question.ts';
 import type { RequestKey } from '../../custody/quorum/request-key.ts';
+import { assertInGoodStanding } from '../../custody/quorum/standing.ts';
 import { assertQuorate, type GroupTally, tally } from '../../custody/quorum/tally.ts';
 import { readSmallFile } from '../keyfiles.ts';
 import { type AskedOptions, type QuestionView, readAsked } from './asked.ts';
@@ -42,7 +43,7 @@ export interface ApprovedKey extends FoundKey, QuorumReport {
  * @param approvals paths.
  * @throws StrongroomError `QUORUM_SHORT`, `APPROVAL_INVALID`, `APPROVAL_REPLAYED`,
  *   `APPROVAL_OTHER_ARCHIVE`, `APPROVAL_OTHER_SPLIT`, `APPROVAL_DUPLICATE`, `NOT_A_HOLDER`,
- *   `SHARE_INVALID`, `REQUEST_KEY_INVALID`, and as `readAsked`.
+ *   `SHARE_INVALID`, `REQUEST_KEY_INVALID`, `KEY_COMPROMISED`, and as `readAsked`.
  */
 export async function combineApprovals(
   path: string,
@@ -95,7 +96,9 @@ async function collect(
   const asked = await readAsked(path, [kind], options);
   const answers: Answer[] = [];
   for (const each of paths) {
-    answers.push(decodeAnswer(await readSmallFile(each, maxSignedBytes), answerTo[kind], each));
+    const answer = decodeAnswer(await readSmallFile(each, maxSignedBytes), answerTo[kind], each);
+    assertInGoodStanding(options.trust, answer);
+    answers.push(answer);
   }
   return { asked, groups: tally(asked.question, answers, asked.quorum) };
 }

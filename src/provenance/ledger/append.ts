@@ -17,11 +17,12 @@ import {
   type LogFile,
   readBundle,
   readTile,
-  replaceFile,
+  stageFile,
   writeFiles,
 } from './files.ts';
 import type { LedgerKey } from './keyfile.ts';
-import { assertRoot, readLogCheckpoint } from './log.ts';
+import { assertRoot, readLogCheckpoint, type SignedCheckpoint } from './log.ts';
+import { assertUnused, type LogMemory, openMemory } from './memory.ts';
 import { emptyRoot, hashBytes, leafHash } from './merkle.ts';
 import { encodeNote } from './note.ts';
 import { isOfKey, signCheckpoint, verifyCheckpoint } from './signatures.ts';
@@ -32,6 +33,8 @@ export interface Ledger {
   /** Where its files are, as a static server publishes them. */
   readonly directory: string;
   readonly key: LedgerKey;
+  /** What the key signed last: keeps it from forking its log. Nothing is kept without. */
+  readonly memory?: LogMemory | undefined;
 }
 
 /** Where entries came to stand. */
@@ -47,9 +50,11 @@ export interface Appended {
 
 /**
  * Makes an empty log, whose name is that of the key; the directory appears whole or not at all.
- * @throws StrongroomError OUTPUT_EXISTS, NOT_FOUND, PERMISSION_DENIED.
+ * @throws StrongroomError OUTPUT_EXISTS, NOT_FOUND, PERMISSION_DENIED; LEDGER_FORKED if the key
+ *   has a log that it remembers.
  */
-export function createLedger({ directory, key }: Ledger): void {
+export function createLedger({ directory, key, memory }: Ledger): void {
+  if (memory !== undefined) assertUnused(memory, key, directory);
   const output = createDirectory(directory);
   try {
     const empty = { origin: key.name, size: 0, root: emptyRoot };
@@ -72,7 +77,7 @@ const filesAtOnce = 256;
  * any moment the log has all of them or none. Only one writer is at work at a time.
  * @returns where they are; with no entries, where the next one would be.
  * @throws StrongroomError LEDGER_INVALID or LEDGER_UNTRUSTED if the log is not as its key left it,
- *   LEDGER_BUSY, USAGE for an entry that is too long, NOT_FOUND, PERMISSION_DENIED, DISK_FULL.
+ *   LEDGER_FORKED or LEDGER_ROLLED_BACK if its key remembers another, LEDGER_BUSY, USAGE for an entry that is too long, NOT_FOUND, PERMISSION_DENIED, DISK_FULL.
  */
 export async function appendEntries(
   ledger: Ledger,
@@ -96,42 +101,63 @@ export const lockLog = (directory: string, options?: LockOptions): Promise<Lock>
 };
 
 async function append(
-  { directory, key }: Ledger,
+  { directory, key, memory }: Ledger,
   entries: Iterable<Uint8Array>,
   lock: Lock,
 ): Promise<Appended> {
   const before = ownCheckpoint(directory, key);
-  const { origin, size: first } = before;
+  const { origin, size: first, root } = before.checkpoint;
   const pending: LogFile[] = [];
   const filled: { level: TileLevel; index: number }[] = [];
   const builder = new TreeBuilder((file, tile) => {
     pending.push(file);
     if (tile.width === tileWidth) filled.push(tile);
   });
-  resume(builder, directory, before);
-  const write = async () => {
-    lock.assertHeld();
-    await writeFiles(directory, pending.splice(0));
-  };
-  for (const entry of entries) {
-    assertFits(entry);
-    builder.add(entry);
-    if (pending.length >= filesAtOnce) await write();
+  const remembered = await openMemory(memory, key);
+  try {
+    remembered.assertContinued(directory, before);
+    resume(builder, directory, before.checkpoint);
+    const write = async () => {
+      lock.assertHeld();
+      await writeFiles(directory, pending.splice(0));
+    };
+    for (const entry of entries) {
+      assertFits(entry);
+      builder.add(entry);
+      if (pending.length >= filesAtOnce) await write();
+    }
+    const after = { origin, ...builder.head };
+    if (after.size === first) return { origin, first, size: first, root };
+    builder.flush(first);
+    const note = signedNote(key, after);
+    const preparing = remembered.prepare(note);
+    const [staged, written] = await Promise.allSettled([
+      stageFile(checkpointPath(directory), note),
+      write(),
+    ]);
+    const remember = await preparing;
+    if (staged.status === 'rejected') throw staged.reason;
+    try {
+      if (written.status === 'rejected') throw written.reason;
+      lock.assertHeld();
+      staged.value.commit();
+    } finally {
+      staged.value.discard();
+    }
+    // The log first: what nobody was shown must not keep the key from going on
+    remember();
+    // Whoever still reads by the old checkpoint finds the full ones in their place
+    for (const { level, index } of filled) {
+      rmSync(join(directory, partialDirectory(level, index)), { recursive: true, force: true });
+    }
+    return { origin, first, size: after.size, root: after.root };
+  } finally {
+    remembered.release();
   }
-  const after = { origin, ...builder.head };
-  if (after.size === first) return { origin, first, size: first, root: before.root };
-  builder.flush(first);
-  await write();
-  await replaceFile(checkpointPath(directory), signedNote(key, after), () => lock.assertHeld());
-  // Whoever still reads by the old checkpoint finds the full ones in their place
-  for (const { level, index } of filled) {
-    rmSync(join(directory, partialDirectory(level, index)), { recursive: true, force: true });
-  }
-  return { origin, first, size: after.size, root: after.root };
 }
 
 /** The log's checkpoint, which its own key must have signed, by every type. */
-function ownCheckpoint(directory: string, key: LedgerKey): Checkpoint {
+function ownCheckpoint(directory: string, key: LedgerKey): SignedCheckpoint {
   const { note, checkpoint } = readLogCheckpoint(directory);
   const isOwn =
     checkpoint.origin === key.name &&
@@ -140,7 +166,7 @@ function ownCheckpoint(directory: string, key: LedgerKey): Checkpoint {
       const signed = { text: note.text, checkpoint };
       return signature !== undefined && verifyCheckpoint(verifier, signature, signed) !== undefined;
     });
-  if (isOwn) return checkpoint;
+  if (isOwn) return { note, checkpoint };
   throw new StrongroomError(
     'LEDGER_UNTRUSTED',
     `${directory}: its checkpoint is not of ${key.name}`,

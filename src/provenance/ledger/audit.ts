@@ -8,11 +8,10 @@ import { type Tile, TreeBuilder } from './builder.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { commitmentOf } from './commitment.ts';
 import { damaged, type LogFile, readBundle, readTile } from './files.ts';
-import { assertRoot, readLogCheckpoint, type SignedCheckpoint } from './log.ts';
+import { assertContinues, assertRoot, readLogCheckpoint, type SignedCheckpoint } from './log.ts';
 import type { LedgerPolicy } from './policy.ts';
 import { tileWidth, widthIn } from './tiles.ts';
 import { assertOfLog, assertTrusted, type TrustOptions, type VerifiedSignature } from './trust.ts';
-import { assertContinues } from './witness.ts';
 
 /** Documents that should be in the log, in the order in which they should be there. */
 export interface CustodyFile {

@@ -4,7 +4,7 @@
  *
  * c2sp.org/tlog-tiles
  */
-import { closeSync, fstatSync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs';
+import { closeSync, constants, fstatSync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { readFully, syncDirectory } from '../../engine/files.ts';
@@ -22,12 +22,17 @@ import {
 
 export const checkpointPath = (directory: string): string => join(directory, 'checkpoint');
 
+/** A pipe in a copy of a log would be waited for without end. */
+const reading = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
+
 /** All bytes of a file; `undefined` if there is none. */
 function readOptional(path: string, maxBytes: number): Uint8Array | undefined {
   try {
-    const fd = openSync(path, 'r');
+    const fd = openSync(path, reading);
     try {
-      const { size } = fstatSync(fd);
+      const stat = fstatSync(fd);
+      if (!stat.isFile()) throw damaged(path, 'it is not a regular file');
+      const { size } = stat;
       if (size > maxBytes) throw damaged(path, `longer than ${maxBytes} bytes`);
       const bytes = new Uint8Array(size);
       return bytes.subarray(0, readFully(fd, bytes, 0));
@@ -87,7 +92,10 @@ export interface LogFile {
   readonly bytes: Uint8Array;
 }
 
-/** Writes files that no checkpoint counts on yet, and makes them and their names durable. */
+/**
+ * Writes files that no checkpoint counts on yet, and makes them and their names durable, all at
+ * once: what is waited for is the disk.
+ */
 export async function writeFiles(directory: string, files: readonly LogFile[]): Promise<void> {
   const directories = new Set<string>();
   const paths = files.map(({ path }) => resolve(directory, path));
@@ -101,8 +109,22 @@ export async function writeFiles(directory: string, files: readonly LogFile[]): 
       directories.add(dirname(at));
     }
   }
-  await Promise.all(files.map(({ bytes }, i) => writeDurably(paths[i] as string, bytes)));
-  await Promise.all([...directories].map(syncDurably));
+  const handles = await settled(paths.map((path) => open(path, 'w', 0o644)));
+  try {
+    await settled(handles.map((handle, i) => handle.writeFile((files[i] as LogFile).bytes)));
+    await settled([
+      ...handles.map((handle) => handle.sync()),
+      ...[...directories].map(syncDurably),
+    ]);
+  } finally {
+    await settled(handles.map((handle) => handle.close()));
+  }
+}
+
+/** What all came to, once none of them is under way any more; fails as the first that failed. */
+async function settled<T>(work: readonly Promise<T>[]): Promise<T[]> {
+  await Promise.allSettled(work);
+  return Promise.all(work);
 }
 
 async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
@@ -126,10 +148,48 @@ async function syncDurably(directory: string): Promise<void> {
   }
 }
 
+/** A file that is durable under another name, and waits to take its place. */
+export interface Replacement {
+  /** Replaces the file in one step: it has the old bytes or the new ones. */
+  rename(): void;
+  /** The same, durably. */
+  commit(): void;
+  discard(): void;
+}
+
 /**
- * Replaces a file in one step, durably: it has the old bytes or the new ones, whatever happens.
- * The caller has the lock, so that one name serves for the file to be: what a crash leaves of it
- * is written over.
+ * Writes what is to replace a file. The caller has the lock, so that one name serves for the
+ * file to be: what a crash leaves of it is written over.
+ */
+export async function stageFile(path: string, bytes: Uint8Array): Promise<Replacement> {
+  const temporary = join(dirname(path), `.${basename(path)}.partial`);
+  let isStaged = true;
+  const discard = () => {
+    // Once it has its name, one of that name is another writer's
+    if (isStaged) rmSync(temporary, { force: true });
+  };
+  try {
+    await writeDurably(temporary, bytes);
+  } catch (error) {
+    discard();
+    throw error;
+  }
+  const rename = () => {
+    renameSync(temporary, path);
+    isStaged = false;
+  };
+  return {
+    rename,
+    commit() {
+      rename();
+      syncDirectory(dirname(path));
+    },
+    discard,
+  };
+}
+
+/**
+ * Replaces a file in one step, durably, whatever happens.
  * @param assertAllowed the last thing before the step.
  */
 export async function replaceFile(
@@ -137,14 +197,11 @@ export async function replaceFile(
   bytes: Uint8Array,
   assertAllowed: () => void = () => {},
 ): Promise<void> {
-  const temporary = join(dirname(path), `.${basename(path)}.partial`);
+  const staged = await stageFile(path, bytes);
   try {
-    await writeDurably(temporary, bytes);
     assertAllowed();
-    renameSync(temporary, path);
-  } catch (error) {
-    rmSync(temporary, { force: true });
-    throw error;
+    staged.commit();
+  } finally {
+    staged.discard();
   }
-  syncDirectory(dirname(path));
 }

@@ -8,6 +8,7 @@ import { equal } from '../../bytes.ts';
 import { StrongroomError } from '../../errors.ts';
 import { type Checkpoint, decodeCheckpoint } from './checkpoint.ts';
 import { checkpointPath, damaged, readNote, readTile } from './files.ts';
+import { type Head, isConsistent } from './merkle.ts';
 import { decodeNote, type Note } from './note.ts';
 import { LogTree } from './tree.ts';
 
@@ -51,4 +52,21 @@ export function assertRoot(
 ): void {
   if (root !== undefined && equal(root, stated)) return;
   throw damaged(directory, `its tiles do not lead to the root of its checkpoint of size ${size}`);
+}
+
+/**
+ * Holds a log to have everything, in place, that was there when `seen` was signed.
+ * @throws StrongroomError LEDGER_ROLLED_BACK if it is shorter, LEDGER_FORKED if it differs,
+ *   LEDGER_INVALID if its tiles do not lead to its own root.
+ */
+export function assertContinues(directory: string, { checkpoint }: SignedCheckpoint, seen: Head) {
+  const { origin, size } = checkpoint;
+  if (size < seen.size) {
+    const why = `${origin} has ${size} entries, and had ${seen.size} when it was seen last`;
+    throw new StrongroomError('LEDGER_ROLLED_BACK', `${directory}: ${why}`, { file: directory });
+  }
+  const proof = treeOf(directory, checkpoint).consistencyProof(seen.size);
+  if (isConsistent(seen, checkpoint, proof)) return;
+  const why = `${origin} is not a continuation of what was seen of it at ${seen.size} entries`;
+  throw new StrongroomError('LEDGER_FORKED', `${directory}: ${why}`, { file: directory });
 }

@@ -33,12 +33,12 @@ interface Draft {
 
 /** One row a keyword: takes the items after it, and throws words on what is wrong. */
 const keywords: Readonly<Record<string, (draft: Draft, items: readonly string[]) => void>> = {
-  log({ logs }, [vkey, _url, ...rest]) {
-    logs.push(newKey('log', logs, vkey, rest));
+  log(draft, [vkey, _url, ...rest]) {
+    draft.logs.push(newKey('log', draft, vkey, rest));
   },
 
   witness(draft, [name, vkey, _url, ...rest]) {
-    const key = newKey('witness', draft.witnesses, vkey, rest);
+    const key = newKey('witness', draft, vkey, rest);
     define(draft, name, (cosigners) => cosigners.has(key));
     draft.witnesses.push(key);
   },
@@ -67,7 +67,7 @@ class Fault extends Error {}
 
 function newKey(
   role: LedgerRole,
-  known: readonly Verifier[],
+  { logs, witnesses }: Draft,
   vkey = '',
   rest: readonly string[],
 ): Verifier {
@@ -75,7 +75,9 @@ function newKey(
   // Names in notes are UTF-8; all else here is bytes
   const key = decodeVkey(Buffer.from(vkey, 'latin1').toString('utf8'));
   if (!key.type.roles.includes(role)) throw new Fault(`no ${role} signs with ${key.type.name}`);
-  if (known.some((other) => isSameKey(other, key))) throw new Fault(`a key of a ${role} twice`);
+  // Nor as both: a log cannot be its own witness
+  const isKnown = [...logs, ...witnesses].some((other) => isSameKey(other, key));
+  if (isKnown) throw new Fault(`a key of a ${role} twice`);
   return key;
 }
 

@@ -1,7 +1,8 @@
 /** Making proofs from a log's tiles: a handful of them, however long the log. */
-import { hex } from '../../bytes.ts';
+import { equal, hex } from '../../bytes.ts';
 import { StrongroomError } from '../../errors.ts';
 import { readTile } from './files.ts';
+import { dropIndex, indexedLeaf } from './leaves.ts';
 import { assertRoot, readLogCheckpoint, treeOf } from './log.ts';
 import { hashBytes, leafHash, rootOfInclusion } from './merkle.ts';
 import { encodeNote } from './note.ts';
@@ -48,19 +49,32 @@ function at(directory: string, size: number, index: number): Leaf {
   return { index, leaf: hashes.slice(start, start + hashBytes) };
 }
 
-/** Looks through the leaves, the newest first: what is asked for is mostly new. */
+/** Asks the index, and looks through the leaves only for what it does not know. */
 function find(directory: string, size: number, entry: Uint8Array): Leaf {
   const leaf = leafHash(entry);
+  const indexed = indexedLeaf(directory, size, Buffer.from(leaf));
+  if (indexed !== undefined && indexed < size) {
+    const there = at(directory, size, indexed);
+    if (equal(there.leaf, leaf)) return there;
+  }
+  const found = search(directory, size, leaf);
+  if (found === undefined) throw absent(directory, `has no such entry among its ${size}`);
+  dropIndex(directory);
+  return { index: found, leaf };
+}
+
+/** Looks through the leaves, the newest first: what is asked for is mostly new. */
+function search(directory: string, size: number, leaf: Uint8Array): number | undefined {
   for (let tile = Math.ceil(size / tileWidth) - 1; tile >= 0; tile--) {
     const hashes = Buffer.from(readTile(directory, 0, tile, widthIn(size, 0, tile)));
     for (let from = hashes.length; from > 0; ) {
       const found = hashes.lastIndexOf(leaf, from - 1);
       if (found < 0) break;
-      if (found % hashBytes === 0) return { index: tile * tileWidth + found / hashBytes, leaf };
+      if (found % hashBytes === 0) return tile * tileWidth + found / hashBytes;
       from = found;
     }
   }
-  throw absent(directory, `has no such entry among its ${size}`);
+  return undefined;
 }
 
 /**

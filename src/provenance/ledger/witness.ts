@@ -14,8 +14,12 @@ import { asStrongroomError, StrongroomError } from '../../errors.ts';
 import { lockLog } from './append.ts';
 import { checkpointPath, damaged, readNote, replaceFile } from './files.ts';
 import type { LedgerKey } from './keyfile.ts';
-import { decodeSignedCheckpoint, readLogCheckpoint, type SignedCheckpoint, treeOf } from './log.ts';
-import { type Head, isConsistent } from './merkle.ts';
+import {
+  assertContinues,
+  decodeSignedCheckpoint,
+  readLogCheckpoint,
+  type SignedCheckpoint,
+} from './log.ts';
 import { decodeSignatures, encodeNote, encodeSignature, type NoteSignature } from './note.ts';
 import type { LedgerPolicy } from './policy.ts';
 import { isOfKey, signCheckpoint, type Verifier, verifyCheckpoint } from './signatures.ts';
@@ -92,23 +96,6 @@ async function lockMemory(file: string, options: LockOptions): Promise<Lock> {
     work: 'changing it',
   } as const;
   return takeLock(lock, options);
-}
-
-/**
- * Holds a log to have everything, in place, that was there when `seen` was signed.
- * @throws StrongroomError LEDGER_ROLLED_BACK if it is shorter, LEDGER_FORKED if it differs,
- *   LEDGER_INVALID if its tiles do not lead to its own root.
- */
-export function assertContinues(directory: string, { checkpoint }: SignedCheckpoint, seen: Head) {
-  const { origin, size } = checkpoint;
-  if (size < seen.size) {
-    const why = `${origin} has ${size} entries, and had ${seen.size} when it was seen last`;
-    throw new StrongroomError('LEDGER_ROLLED_BACK', `${directory}: ${why}`, { file: directory });
-  }
-  const proof = treeOf(directory, checkpoint).consistencyProof(seen.size);
-  if (isConsistent(seen, checkpoint, proof)) return;
-  const why = `${origin} is not a continuation of what was seen of it at ${seen.size} entries`;
-  throw new StrongroomError('LEDGER_FORKED', `${directory}: ${why}`, { file: directory });
 }
 
 function cosign({ verifiers, seeds }: LedgerKey, { note, checkpoint }: SignedCheckpoint) {

@@ -5,12 +5,12 @@
  * github.com/ossf/model-signing-spec, spec/v1.0.md; sigstore_bundle.proto; DSSE v1
  */
 import { z } from 'zod';
-import { base64, fromBase64, isBase64, text, utf8 } from '../../bytes.ts';
+import { base64, fromBase64, isBase64, utf8 } from '../../bytes.ts';
 import { pae } from '../../crypto/dsse.ts';
 import { StrongroomError } from '../../errors.ts';
-import { isPlainJson } from '../../json.ts';
+import { decodeAnyLayout } from '../../json.ts';
+import { payloadType } from '../../keys/envelope.ts';
 import type { OmsPrivateKey, OmsPublicKey } from './key.ts';
-import { statementType } from './statement.ts';
 
 /** Enough for some million files; more would not fit into one string. */
 export const maxBundleBytes = 2 ** 28;
@@ -32,7 +32,7 @@ const schema = z.strictObject({
   }),
   dsseEnvelope: z.strictObject({
     payload: base64Text,
-    payloadType: z.literal(statementType),
+    payloadType: z.literal(payloadType),
     signatures: z.tuple([
       z.strictObject({ sig: base64Text, keyid: z.string().nullable().optional() }),
     ]),
@@ -41,13 +41,13 @@ const schema = z.strictObject({
 
 /** Signs a statement. Indented, as people look into bundles. */
 export function encodeBundle(statement: Uint8Array, key: OmsPrivateKey): Uint8Array {
-  const sig = base64(key.sign(pae(statementType, statement)));
+  const sig = base64(key.sign(pae(payloadType, statement)));
   const bundle: z.infer<typeof schema> = {
     mediaType,
     verificationMaterial: { publicKey: { hint: key.public.hint }, tlogEntries: [] },
     dsseEnvelope: {
       payload: base64(statement),
-      payloadType: statementType,
+      payloadType,
       signatures: [{ sig, keyid: '' }],
     },
   };
@@ -68,22 +68,22 @@ export function openBundle(bytes: Uint8Array, key: OmsPublicKey, where: string):
   if (hint !== undefined && hint !== key.hint) throw untrusted('was signed with another key');
   const statement = fromBase64(dsseEnvelope.payload);
   const [{ sig }] = dsseEnvelope.signatures;
-  if (key.verify(pae(statementType, statement), fromBase64(sig))) return statement;
+  if (key.verify(pae(payloadType, statement), fromBase64(sig))) return statement;
   throw untrusted('the signature is wrong');
 }
 
 const otherMethods = ['certificate', 'x509CertificateChain'];
 
 function decodeBundle(bytes: Uint8Array, where: string): z.infer<typeof schema> {
-  const refuse = (why: string, cause?: unknown) =>
-    new StrongroomError('OMS_INVALID', `${where}: ${why}`, { file: where, cause });
-  let value: unknown;
-  try {
-    value = JSON.parse(text(bytes));
-  } catch (cause) {
-    throw refuse('not a bundle: not JSON', cause);
-  }
-  if (!isPlainJson(value)) throw refuse('not a bundle: nested too deep');
+  const refuse = (why: string) =>
+    new StrongroomError('OMS_INVALID', `${where}: ${why}`, { file: where });
+  // Of any shape at first, so that other methods are named for what they are
+  const value = decodeAnyLayout(bytes, z.unknown(), {
+    what: `${where}: not a bundle`,
+    file: where,
+    code: 'OMS_INVALID',
+    maxBytes: maxBundleBytes,
+  });
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const material = (value as { verificationMaterial?: object } | null)?.verificationMaterial ?? {};

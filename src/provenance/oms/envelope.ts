@@ -4,30 +4,19 @@
  *
  * DSSE v1 (github.com/secure-systems-lab/dsse)
  */
-import { z } from 'zod';
-import { base64, concat, fromBase64, utf8 } from '../../bytes.ts';
+import { concat, fromBase64, utf8 } from '../../bytes.ts';
 import { StrongroomError } from '../../errors.ts';
-import { decodeJson, encodeJson } from '../../json.ts';
 import { type Card, isValidAt } from '../../keys/card.ts';
 import { assertSignedWhileActive } from '../../keys/enforce.ts';
+import { decodeEnvelope, signEncoded, statementVerifies } from '../../keys/envelope.ts';
 import { type Trust, trustedCard } from '../../keys/policy.ts';
-import { type Signer, schemas, signaturesVerify, signBytes } from '../../keys/signed.ts';
+import type { Signer } from '../../keys/signed.ts';
 import { timeOf } from '../../time.ts';
 import { maxBundleBytes } from './bundle.ts';
-import { statementType } from './statement.ts';
-
-const schema = z.strictObject({
-  payload: schemas.base64(),
-  payloadType: z.literal(statementType),
-  signatures: schemas.signatures,
-});
 
 /** Signs a statement with all of the signer's algorithms. */
-export function encodeEnvelope(statement: Uint8Array, signer: Signer): Uint8Array {
-  const signatures = signBytes(statementType, statement, signer);
-  const payload = base64(statement);
-  return concat(encodeJson({ payload, payloadType: statementType, signatures }), utf8('\n'));
-}
+export const encodeEnvelope = (statement: Uint8Array, signer: Signer): Uint8Array =>
+  concat(signEncoded(statement, signer), utf8('\n'));
 
 /**
  * The statement in an envelope that a trusted author has signed. It bears no time, so their
@@ -42,14 +31,13 @@ export function openEnvelope(
 ): { readonly statement: Uint8Array; readonly signer: Card } {
   const kind = { what: where, code: 'OMS_INVALID', maxBytes: maxBundleBytes } as const;
   const line = bytes.at(-1) === 0x0a ? bytes.subarray(0, -1) : bytes;
-  const { payload, signatures } = decodeJson(line, schema, kind);
+  const envelope = decodeEnvelope(line, kind);
   const untrusted = (why: string) =>
     new StrongroomError('OMS_UNTRUSTED', `${where}: ${why}`, { file: where });
-  const ids = signatures.map(({ keyid }) => keyid);
+  const ids = envelope.signatures.map(({ keyid }) => keyid);
   const card = trustedCard(trust, 'author', ids);
   if (card === undefined) throw untrusted('was signed by someone who is not trusted as an author');
-  const statement = fromBase64(payload);
-  if (!signaturesVerify(statementType, statement, signatures, card)) {
+  if (!statementVerifies(envelope, card)) {
     throw untrusted(`the signature of ${card.name} is wrong`);
   }
   const time = timeOf();
@@ -61,5 +49,5 @@ export function openEnvelope(
     verb: 'signed',
     code: 'OMS_UNTRUSTED',
   });
-  return { statement, signer: card };
+  return { statement: fromBase64(envelope.payload), signer: card };
 }

@@ -7,11 +7,12 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { FileDigests, Sharding } from '../../archive/digests.ts';
-import { fromHex, text } from '../../bytes.ts';
+import { fromHex } from '../../bytes.ts';
 import { StrongroomError } from '../../errors.ts';
-import { encodeJson, isPlainJson } from '../../json.ts';
+import { decodeAnyLayout, encodeJson } from '../../json.ts';
+import { statementType } from '../../keys/envelope.ts';
+import { maxBundleBytes } from './bundle.ts';
 
-export const statementType = 'application/vnd.in-toto+json';
 const predicateType = 'https://model_signing/signature/v1.0';
 
 /** Where a bundle lies in a model, and the same statement signed by an identity. */
@@ -120,7 +121,7 @@ export function encodeStatement(
   const resources = resourcesOf(model, ignored);
   const algorithm = shardSize === undefined ? 'sha256' : `sha256-sharded-${shardSize}`;
   return encodeJson({
-    _type: 'https://in-toto.io/Statement/v1',
+    _type: statementType,
     subject: [{ name: model.name, digest: { sha256: rootOf(resources) } }],
     predicateType,
     predicate: {
@@ -144,7 +145,7 @@ const common = {
 };
 
 const schema = z.object({
-  _type: z.literal('https://in-toto.io/Statement/v1'),
+  _type: z.literal(statementType),
   subject: z.tuple([z.object({ name: z.string(), digest: z.object({ sha256: digest }) })]),
   predicateType: z.literal(predicateType),
   predicate: z.strictObject({
@@ -162,22 +163,14 @@ const schema = z.object({
  * @throws StrongroomError OMS_INVALID, also if its root is not that of its resources.
  */
 export function decodeStatement(bytes: Uint8Array, where: string): OmsStatement {
-  const refuse = (why: string, cause?: unknown) =>
-    new StrongroomError('OMS_INVALID', `${where}: ${why}`, { file: where, cause });
-  let value: unknown;
-  try {
-    value = JSON.parse(text(bytes));
-  } catch (cause) {
-    throw refuse('the statement is not JSON', cause);
-  }
-  const parsed = isPlainJson(value) ? schema.safeParse(value) : undefined;
-  if (parsed?.success !== true) {
-    const issue = parsed?.error.issues[0];
-    const what =
-      issue === undefined ? 'nested too deep' : `${issue.path.join('.')}: ${issue.message}`;
-    throw refuse(`not a statement of model signing v1.0: ${what}`);
-  }
-  const { subject, predicate } = parsed.data;
+  const refuse = (why: string) =>
+    new StrongroomError('OMS_INVALID', `${where}: ${why}`, { file: where });
+  const { subject, predicate } = decodeAnyLayout(bytes, schema, {
+    what: `${where}: not a statement of model signing v1.0`,
+    file: where,
+    code: 'OMS_INVALID',
+    maxBytes: maxBundleBytes,
+  });
   const { resources, serialization } = predicate;
   const shardSize = serialization.method === 'shards' ? serialization.shard_size : undefined;
   const algorithms = [

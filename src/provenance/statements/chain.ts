@@ -5,6 +5,7 @@
  * docs/provenance.md#what-is-checked
  */
 import { StrongroomError } from '../../errors.ts';
+import { timeOf } from '../../time.ts';
 import type { Statement } from './statement.ts';
 
 /** Who can open the archive, and by which key ring, as far as the file tells. */
@@ -16,6 +17,21 @@ export interface Access {
   /** Split ids. */
   readonly quorums: ReadonlySet<string>;
 }
+
+/** The first change that a gap leaves untold and the last, by their epochs. */
+export interface Gap {
+  readonly line: number;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Where changes of access are not told. */
+export const gapsIn = (steps: readonly Step[]): Gap[] =>
+  steps.flatMap(({ statement, access }, i) => {
+    if (statement.event !== 'gap') return [];
+    const before = steps[i - 1]?.access.ring.epoch ?? 0;
+    return [{ line: i + 1, from: before + 1, to: access.ring.epoch }];
+  });
 
 export type Change = 'granted' | 'revoked' | 'reshared' | 'changed';
 
@@ -35,9 +51,22 @@ export interface Step {
  */
 export function follow(statements: readonly Statement[], file: string): Step[] {
   const steps: Step[] = [];
-  for (const statement of statements) steps.push(next(steps, statement, file));
+  let keys = 0;
+  for (const statement of statements) {
+    const step = next(steps, statement, file);
+    if (step.access !== steps.at(-1)?.access) keys += step.access.recipients.size;
+    if (keys > maxKept)
+      throw broken(file, steps.length + 1, 'is of a file with too many recipients');
+    steps.push(step);
+  }
   return steps;
 }
+
+/**
+ * Recipients of all key ring epochs together, which are kept. Nothing is verified yet: a short
+ * line can be about a ring of ten thousand.
+ */
+const maxKept = 2 ** 23;
 
 /**
  * The step that a statement makes after others.
@@ -50,26 +79,29 @@ export function next(steps: readonly Step[], statement: Statement, file: string)
   assertLinked(first, last, steps.length + 1, statement, refuse);
   if (last === undefined) {
     if (statement.event !== 'sealed') throw refuse('does not tell of the sealing');
-    const { ring, recipients, hidden, quorums } = statement.predicate;
-    const access = {
-      ring,
-      recipients: setOf(recipients, 'a recipient', refuse),
-      hidden,
-      quorums: setOf(quorums, 'a quorum', refuse),
-    };
-    return { statement, access };
+    return { statement, access: statedAccess(statement, refuse) };
   }
   if (statement.event === 'sealed') throw refuse('tells of the sealing once more');
   if (statement.event === 'access') return changed(last.access, statement, refuse);
+  if (statement.event === 'gap') return resumed(last.access, statement, refuse);
   const { digest, epoch } = statement.predicate.ring;
   // Someone may have a copy of the archive from before the last change
-  const used = steps.find(({ access }) => access.ring.digest === digest)?.access;
+  const used = steps.findLast(({ access }) => access.ring.digest === digest)?.access;
   if (used === undefined) throw refuse('is about a key ring that was not told of');
   if (used.ring.epoch !== epoch) throw refuse('states another epoch of its key ring');
   if (statement.event === 'released') assertReleasable(statement, used, refuse);
   if (statement.event === 'opened') assertReleased(steps, statement, refuse);
   return { statement, access: last.access, used };
 }
+
+const dayMs = 86_400_000;
+
+/**
+ * Whether a line states a time that is yet to come, by more than clocks differ. Every line after
+ * it would have to state one as late, when no card may be valid any more.
+ */
+export const isAhead = ({ predicate }: Statement): boolean =>
+  predicate.time > timeOf(new Date(Date.now() + dayMs));
 
 type Refuse = (why: string) => StrongroomError;
 type Of<K extends Statement['event']> = Extract<Statement, { event: K }>;
@@ -103,6 +135,32 @@ function setOf(ids: readonly string[], what: string, refuse: Refuse): Set<string
   const set = new Set(ids);
   if (set.size < ids.length) throw refuse(`names ${what} twice`);
   return set;
+}
+
+/** Access as a line states it in full. */
+function statedAccess({ predicate }: Of<'sealed' | 'gap'>, refuse: Refuse): Access {
+  const { ring, recipients, hidden, quorums } = predicate;
+  return {
+    ring: { digest: ring.digest, epoch: ring.epoch },
+    recipients: setOf(recipients, 'a recipient', refuse),
+    hidden,
+    quorums: setOf(quorums, 'a quorum', refuse),
+  };
+}
+
+/** Whether a key ring is the next after one that was told of. */
+export const isNext = (
+  { ring }: Access,
+  { epoch, previous }: { readonly epoch: number; readonly previous?: string | undefined },
+): boolean => epoch === ring.epoch + 1 && previous === ring.digest;
+
+function resumed(before: Access, statement: Of<'gap'>, refuse: Refuse): Step {
+  const { ring } = statement.predicate;
+  if (ring.epoch <= before.ring.epoch) {
+    throw refuse(`goes from epoch ${before.ring.epoch} to ${ring.epoch}`);
+  }
+  if (isNext(before, ring)) throw refuse('tells of a gap where there is none');
+  return { statement, access: statedAccess(statement, refuse) };
 }
 
 function changed(before: Access, statement: Of<'access'>, refuse: Refuse): Step {

@@ -106,6 +106,24 @@ export function accessEvent(about: About, before: Access, ring: Keyring): NewEve
   };
 }
 
+/** Who can open it now, where it is not known what changed since the last that was told. */
+export function gapEvent(about: About, ring: Keyring): NewEvent {
+  const { salt, ...common } = commonOf(about);
+  const access = accessOf(ring);
+  return {
+    event: 'gap',
+    subject: subjectOf(about),
+    predicate: {
+      ...common,
+      hidden: access.hidden,
+      quorums: listOf(access.quorums),
+      recipients: listOf(access.recipients),
+      ring: { ...access.ring, previous: ring.document.signed.previous ?? '' },
+      salt: base64(salt),
+    },
+  };
+}
+
 /** The content was sealed anew, in another archive. */
 export function rekeyedEvent(about: About, ring: Keyring, to: About, seal: Seal): NewEvent {
   const { salt, ...common } = commonOf(about);

@@ -5,6 +5,7 @@
  */
 import {
   closeSync,
+  constants,
   fstatSync,
   fsyncSync,
   ftruncateSync,
@@ -17,17 +18,28 @@ import { concat, utf8 } from '../../bytes.ts';
 import { exists, readFully, writeFully } from '../../engine/files.ts';
 import { type Lock, type LockOptions, takeLock } from '../../engine/lock.ts';
 import { createFile } from '../../engine/output.ts';
+import { isRemote, shownName } from '../../engine/remote/location.ts';
 import { asStrongroomError, StrongroomError } from '../../errors.ts';
 import type { Signer } from '../../keys/signed.ts';
 import { timeOf } from '../../time.ts';
-import { follow, next, type Step } from './chain.ts';
+import { follow, isAhead, next, type Step } from './chain.ts';
 import { createStatement, type NewEvent, parseStatement, type Statement } from './statement.ts';
 
 export const maxCustodyBytes = 2 ** 28;
+/** As many as fit with their signatures: others would only take time. */
+const maxLines = 2 ** 16;
 const newline = 0x0a;
 
-/** Where the custody file of an archive is, unless another is named. */
-export const custodyPathOf = (archive: string): string => `${archive}.custody.jsonl`;
+/**
+ * Where the custody file of an archive is, unless another is named.
+ * @throws StrongroomError USAGE for an archive beside which no file is written.
+ */
+export function custodyPathOf(archive: string): string {
+  if (!isRemote(archive)) return `${archive}.custody.jsonl`;
+  throw new StrongroomError('USAGE', `${shownName(archive)}: has no custody file beside it`, {
+    hint: 'name the custody file: --custody FILE',
+  });
+}
 
 /** Beside the lines of a file, what a crash may have left after the last of them. */
 interface Content {
@@ -50,9 +62,15 @@ export function readCustody(path: string): Step[] {
 function readContent(path: string): Content {
   let content: Uint8Array;
   try {
-    const fd = openSync(path, 'r');
+    // A pipe would be waited for without end
+    const fd = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
     try {
-      const { size } = fstatSync(fd);
+      const stat = fstatSync(fd);
+      const { size } = stat;
+      if (!stat.isFile()) {
+        const message = `${path}: is not a regular file`;
+        throw new StrongroomError('CUSTODY_INVALID', message, { file: path });
+      }
       if (size > maxCustodyBytes) {
         const message = `${path}: longer than ${maxCustodyBytes} bytes`;
         throw new StrongroomError('CUSTODY_INVALID', message, { file: path });
@@ -68,6 +86,11 @@ function readContent(path: string): Content {
   const statements: Statement[] = [];
   let at = 0;
   for (let end = content.indexOf(newline); end >= 0; end = content.indexOf(newline, at)) {
+    if (statements.length === maxLines) {
+      throw new StrongroomError('CUSTODY_INVALID', `${path}: more than ${maxLines} lines`, {
+        file: path,
+      });
+    }
     const what = `${path}: line ${statements.length + 1}`;
     statements.push(parseStatement(content.slice(at, end), what));
     at = end + 1;
@@ -117,6 +140,14 @@ export async function withCustody<T>(
   const lock = await lockCustody(path, options);
   try {
     const steps = exists(path) ? readCustody(path) : [];
+    const last = steps.at(-1)?.statement;
+    if (last !== undefined && isAhead(last)) {
+      const message = `${path}: line ${steps.length} states a time to come: ${last.predicate.time}`;
+      throw new StrongroomError('CUSTODY_BROKEN', message, {
+        file: path,
+        hint: 'look at your clock, or restore the custody file from a copy',
+      });
+    }
     return await use({ steps, add: (event, signer) => add(path, lock, steps, event, signer) });
   } finally {
     lock.release();

@@ -37,8 +37,8 @@ export function assertLogged(steps: readonly Step[], log: LogCopy, file: string)
   const { directory, policy, quantumSafeOnly } = log;
   const statements = steps.map(({ statement }) => statement);
   const [first] = statements as [Statement];
-  const refuse = (code: 'CUSTODY_INCOMPLETE' | 'CUSTODY_BROKEN', why: string) =>
-    new StrongroomError(code, `${file}: ${why}`, { file });
+  const refuse = (code: 'CUSTODY_INCOMPLETE' | 'CUSTODY_BROKEN', why: string, hint: string) =>
+    new StrongroomError(code, `${file}: ${why}`, { file, hint });
   const after = placeOf(first, steps.length + 1);
   const audit = auditLedger(directory, {
     policy,
@@ -51,20 +51,24 @@ export function assertLogged(steps: readonly Step[], log: LogCopy, file: string)
   const [lines, next] = audit.custody as [AuditReport['custody'][0], AuditReport['custody'][0]];
   const [missing] = lines.missing;
   if (missing !== undefined) {
-    throw refuse('CUSTODY_INCOMPLETE', `line ${lineAt(missing)} is not in the log`);
+    const why = `line ${lineAt(missing)} is not in the log`;
+    const hint = 'get its newest copy, or append: "strongroom custody record" with --ledger';
+    throw refuse('CUSTODY_INCOMPLETE', why, hint);
   }
   const [disordered] = lines.disordered;
   if (disordered !== undefined) {
-    throw refuse('CUSTODY_BROKEN', `line ${lineAt(disordered)} is elsewhere in the log`);
+    const why = `line ${lineAt(disordered)} is elsewhere in the log`;
+    throw refuse('CUSTODY_BROKEN', why, 'find out who appended it, and when');
   }
   if (next.missing.length === 0) {
     const why = `ends at line ${steps.length}, and the log has another after it`;
-    throw refuse('CUSTODY_INCOMPLETE', why);
+    throw refuse('CUSTODY_INCOMPLETE', why, 'get the newest copy of the custody file');
   }
   const places = statements.map(({ predicate }) => placeOf(first, predicate.number));
   const twice = firstTwice(directory, audit.size, places);
   if (twice !== undefined) {
-    throw refuse('CUSTODY_BROKEN', `the log has a second line ${twice + 1}: there are two files`);
+    const why = `the log has a second line ${twice + 1}: there are two files`;
+    throw refuse('CUSTODY_BROKEN', why, 'find the other copy, and who went on with it');
   }
   const { origin, size, signatures } = audit;
   return { origin, size, signatures };

@@ -63,6 +63,12 @@ const predicates = {
     removed: keys,
     ring: ring.extend({ previous: digest }),
   }),
+  gap: z.strictObject({
+    ...common,
+    ...access,
+    recipients: keys,
+    ring: ring.extend({ previous: digest }),
+  }),
   rekeyed: z.strictObject({ ...common, ring, to: otherArchive.extend({ seal: digest }) }),
   released: z.strictObject({
     ...common,
@@ -109,6 +115,7 @@ const shapeOf = <K extends EventName>(event: K) =>
 const schema = z.discriminatedUnion('predicateType', [
   shapeOf('sealed'),
   shapeOf('access'),
+  shapeOf('gap'),
   shapeOf('rekeyed'),
   shapeOf('released'),
   shapeOf('opened'),

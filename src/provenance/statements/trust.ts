@@ -7,7 +7,7 @@ import { type Card, isValidAt } from '../../keys/card.ts';
 import { assertSignedWhileActive } from '../../keys/enforce.ts';
 import { statementVerifies } from '../../keys/envelope.ts';
 import { type Trust, trustedCard } from '../../keys/policy.ts';
-import type { Step } from './chain.ts';
+import { isAhead, type Step } from './chain.ts';
 import type { EventName } from './statement.ts';
 
 export interface CustodyTrust {
@@ -30,15 +30,15 @@ const anybody: Finder = ({ trust, known = [] }, keys) =>
     ({ signing }) => signing.length > 0 && signing.map(({ id }) => id).join() === keys.join(),
   );
 
+const granter: Finder = (who, keys, sealer) =>
+  (keys.join() === sealer ? author(who, keys, sealer) : undefined) ??
+  trustedCard(who.trust, 'custodian', keys);
+
 /** Who may tell of what. */
 const roles: Readonly<Record<EventName, readonly [words: string, find: Finder]>> = {
   sealed: ['trusted as an author', author],
-  access: [
-    'the author or trusted as a custodian',
-    (who, keys, sealer) =>
-      (keys.join() === sealer ? author(who, keys, sealer) : undefined) ??
-      trustedCard(who.trust, 'custodian', keys),
-  ],
+  access: ['the author or trusted as a custodian', granter],
+  gap: ['the author or trusted as a custodian', granter],
   rekeyed: ['trusted as an author', author],
   released: ['known', anybody],
   opened: ['known', anybody],
@@ -61,6 +61,7 @@ export function trustSteps(steps: readonly Step[], who: CustodyTrust, file: stri
     if (!statementVerifies(statement.envelope, by)) {
       throw refuse(`has a wrong signature of ${by.name}`);
     }
+    if (isAhead(statement)) throw refuse(`states a time to come: ${time}`, 'CUSTODY_BROKEN');
     if (!isValidAt(by, time)) {
       throw refuse(`was signed at ${time}, when the card of ${by.name} was not valid`);
     }

@@ -16,8 +16,10 @@ import { StrongroomError } from '#strongroom/errors.js';
 import {
   createIdentity,
   encodeIdentity,
+  type GroupPlan,
   holdCeremony,
   type Identity,
+  type QuorumPlan,
   readCard,
   readIdentity,
   readQuorumSpec,
@@ -135,6 +137,32 @@ describe('a ceremony', () => {
       ['Sue', 'custodian', false],
     ]);
     expect(report.steps.map(({ text }) => text)).toContain('the custodians recovered the test key');
+  });
+
+  test('tells whether a quorum is the one that was made', async () => {
+    const trust = await trusting(join(vault, 'wim.key.card'));
+    const quorum = await readQuorumSpec(join(vault, 'quorum.json'));
+    const verify = (groups: QuorumPlan['groups']) =>
+      verifyTranscript(join(vault, 'transcript.json'), { trust, quorum: { groups } });
+    expect(await verify(quorum.groups)).toMatchObject({ title: 'Root custody' });
+    const [legal, security] = quorum.groups as [GroupPlan, GroupPlan];
+    const impostor = createIdentity({ name: 'Sam' }).card;
+    const forged: [string, GroupPlan[]][] = [
+      [
+        'a key under a known name',
+        [legal, { ...security, custodians: [impostor, ...security.custodians.slice(1)] }],
+      ],
+      [
+        'a custodian too many',
+        [legal, { ...security, custodians: [...security.custodians, impostor] }],
+      ],
+      ['one who is missing', [legal, { ...security, custodians: security.custodians.slice(1) }]],
+      ['a lower threshold', [legal, { ...security, threshold: 1 }]],
+      ['a group that is missing', [security]],
+    ];
+    for (const [what, groups] of forged) {
+      expect(await codeOf(() => verify(groups)), what).toBe('TRANSCRIPT_MISMATCH');
+    }
   });
 
   test('is proven to nobody else', async () => {

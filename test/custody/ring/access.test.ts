@@ -2,7 +2,7 @@
 import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { keyringDigest } from '#strongroom/archive/keyring.js';
+import { keyringDigest, signKeyring, unlockKeyring } from '#strongroom/archive/keyring.js';
 import {
   type Card,
   createIdentity,
@@ -195,6 +195,21 @@ describe.each(['hybrid', 'cnsa2'] as const)('suite %s', (suite) => {
       expect(readFileSync(archive).equals(readFileSync(original))).toBe(true);
       expect(existsSync(join(archive, '..', '.archive.srm.lock'))).toBe(false);
     });
+  });
+
+  it('ends when there is no epoch after the one in force, and says what helps', async () => {
+    copy();
+    const { core, ring } = await frontAt(archive);
+    const { keys } = await unlockKeyring(ring, core, custodian, archive);
+    const { mac: _, ...body } = ring.document.signed;
+    const last = { ...body, epoch: Number.MAX_SAFE_INTEGER, previous: body.commit };
+    const detached = join(archive, '..', 'last.ring');
+    writeFileSync(detached, signKeyring(last, core, keys, custodian).bytes);
+    expect(await can(reader, detached)).toBe('accepted');
+    const next = { keyring: detached, output: join(archive, '..', 'next.ring') };
+    const run = () => libraryGrant(archive, { ...by, ...next, add: [stranger.card] });
+    expect(await outcome(run)).toBe('RING_FULL');
+    expect(existsSync(next.output)).toBe(false);
   });
 
   it('lets one lock oneself out if one says so', async () => {

@@ -1,8 +1,11 @@
 /** Several writers, and readers beside them: epochs follow each other and never fork. */
 import { execFile, spawn } from 'node:child_process';
 import {
+  closeSync,
   existsSync,
   lstatSync,
+  openSync,
+  readFileSync,
   readlinkSync,
   symlinkSync,
   unlinkSync,
@@ -11,6 +14,8 @@ import {
 import { basename, dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
+import { slotFile } from '#strongroom/archive/ringwriter.js';
+import { guarded } from '#strongroom/custody/ring/guard.js';
 import { lockArchive } from '#strongroom/custody/ring/lock.js';
 import { grant } from '#strongroom/index.js';
 import { makeArchive, outcome, people, workspace } from '../../support/archive.ts';
@@ -162,5 +167,23 @@ describe('the lock', () => {
     lock.release();
     other.assertHeld();
     other.release();
+  });
+
+  it('that was taken over ends the writing, between any two steps', async () => {
+    const archive = await make(workspace());
+    const lock = await lockArchive(archive);
+    const fd = openSync(archive, 'r+');
+    try {
+      const file = guarded(slotFile(fd), lock);
+      file.write(Uint8Array.of(1), 4096);
+      unlinkSync(lockOf(archive));
+      const other = await lockArchive(archive);
+      const before = readFileSync(archive);
+      expect(await outcome(() => file.write(Uint8Array.of(2), 4096))).toBe('RING_BUSY');
+      expect(readFileSync(archive).equals(before)).toBe(true);
+      other.release();
+    } finally {
+      closeSync(fd);
+    }
   });
 });

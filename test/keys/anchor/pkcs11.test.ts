@@ -3,7 +3,7 @@
  * is missing, unless STRONGROOM_PKCS11=1 says that both must be there.
  */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,7 +18,7 @@ import {
   type Identity,
   identityProtection,
 } from '#strongroom/keys/identity.js';
-import { strongroom } from '../../cli/helpers.ts';
+import { shell, strongroom } from '../../cli/helpers.ts';
 import { codeOf, refusal, suiteNames } from '../helpers.ts';
 
 const modulePath = [
@@ -248,5 +248,27 @@ describe.skipIf(!isThere)('identities in a token (needs SoftHSM 2 and pkcs11js)'
     const without = await run(...opened.map((word) => (word === 'out' ? 'no' : word)));
     expect(without).toMatchObject({ status: 2 });
     expect(without.stderr).toMatch(/kept by the token lab\nhint: name its module: --anchor/);
+  });
+
+  test('work as docs/anchors.md tells it', async () => {
+    const cwd = mkdtempSync(join(directory, 'told-'));
+    const told = readFileSync('docs/anchors.md', 'utf8')
+      .split('\n')
+      .filter((line) => /^strongroom .*pkcs11:/.test(line));
+    // The PIN is typed there, and the module lies where this machine has it
+    const run = (line: string) =>
+      shell(`strongroom() { "$node" "$strongroom" "$@"; }\n${line}`, { cwd });
+    const typed = (line = '') =>
+      `${line.replace('/usr/lib/softhsm/libsofthsm2.so', modulePath as string)} --passphrase-file pin`;
+    writeFileSync(join(cwd, 'pin'), `${pin}\n`);
+    const [keygen, open] = told;
+    const prepare = `strongroom keygen -n author --plain -o author
+      mkdir w && echo hello > w/a
+      strongroom seal w -o weights.srm -r lab.key.card --sign author`;
+    for (const line of [typed(keygen), prepare, typed(open)]) {
+      const { status, stderr } = await run(line);
+      expect(status, `${line}\n${stderr}`).toBe(0);
+    }
+    expect(readFileSync(join(cwd, 'weights', 'a'), 'utf8')).toBe('hello\n');
   });
 });

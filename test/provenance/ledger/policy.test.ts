@@ -64,6 +64,8 @@ describe('quorums', () => {
   });
 });
 
+const both = createLedgerKey('example.com/both', 'witness').verifiers.map(encodeVkey).join();
+
 describe('a policy', () => {
   it('may name log and witnesses by names that are not ASCII', () => {
     const { verifiers } = createLedgerKey('zeuge.example/straße', 'witness');
@@ -83,6 +85,7 @@ describe('a policy', () => {
       `log ${logVkey}\nlog ${logVkey} u\nquorum none\n`,
       /a key of a log twice/,
     ],
+    ['a log as its own witness', `log ${both}\nwitness a ${both}\nquorum a\n`, /witness twice/],
     ['the same witness twice', `witness a ${x1}\nwitness b ${x1}\nquorum none\n`, /twice/],
     [
       'the same name twice',

@@ -3,6 +3,8 @@ import { copyFileSync, existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { base64 } from '#strongroom/bytes.js';
+import { sha384 } from '#strongroom/crypto/hash.js';
 import {
   custodyPathOf,
   grant,
@@ -13,6 +15,7 @@ import {
   showCustody,
   verifyCustody,
 } from '#strongroom/index.js';
+import { encodeJson } from '#strongroom/json.js';
 import { createStatement, parseStatement } from '#strongroom/provenance/statements/statement.js';
 import { outcome, sharedWorkspace } from '../../support/archive.ts';
 import {
@@ -64,7 +67,7 @@ describe('a custody file', () => {
     ]);
     expect(story[1]?.added).toEqual([{ key: partner.card.kem.id, name: 'partner' }]);
     // Of the sealing, and of both who opened all of it
-    expect(held).toEqual({ archive: true, contents: 3, releases: 0, since: false });
+    expect(held).toEqual({ archive: true, contents: 3, releases: 0, since: false, gaps: [] });
   });
 
   it('goes on in the file of the archive that the content was sealed into anew', async () => {
@@ -208,6 +211,45 @@ describe('a custody file is refused', () => {
   });
 });
 
+describe('a file that would take more than it is worth', () => {
+  /** Lines that follow from each other, signed by nobody. */
+  function unsigned(count: number, recipients: number): string[] {
+    const [first = '', second = ''] = told;
+    const lines: string[] = [];
+    let { ring } = statementIn(first).predicate;
+    for (let number = 1; number <= count; number++) {
+      const statement = statementIn(number === 1 ? first : second);
+      const { predicate } = statement;
+      predicate.number = number;
+      if (number === 1) {
+        const ids = Array.from({ length: recipients }, (_, i) => i.toString(16).padStart(64, '0'));
+        predicate.recipients = ids;
+      } else {
+        predicate.previous = base64(sha384(Buffer.from(lines.at(-1) ?? '')));
+        predicate.ring = { ...ring, epoch: number, previous: ring.digest };
+        predicate.added = [];
+        predicate.removed = [];
+        ring = predicate.ring;
+      }
+      const payload = base64(encodeJson(statement));
+      const { payloadType } = JSON.parse(first);
+      lines.push(Buffer.from(encodeJson({ payload, payloadType, signatures: [] })).toString());
+    }
+    return lines;
+  }
+
+  it('is refused by its recipients, before any signature is looked at', async () => {
+    expect(await verdict(copyWith(unsigned(800, 10_000)))).toBe('CUSTODY_UNTRUSTED');
+    expect(await verdict(copyWith(unsigned(900, 10_000)))).toBe('CUSTODY_BROKEN');
+  });
+
+  it('is refused by its lines', async () => {
+    const [line = ''] = unsigned(1, 1);
+    const copy = copyWith(Array.from({ length: 2 ** 16 + 1 }, () => line));
+    expect(await verdict(copy)).toBe('CUSTODY_INVALID');
+  });
+});
+
 describe('roles', () => {
   /** The last line anew, signed by someone else. */
   const resigned = (at: number, signer: typeof lab) => {
@@ -297,7 +339,7 @@ describe('writing', () => {
     expect(await verdict(path)).toBe('accepted');
     const output = join(root, 'in-the-way.srm');
     writeLines(output, lines);
-    const options = { ...quiet, output, recipients: [lab.card], identity: lab };
+    const options = { ...quiet, output, recipients: [lab.card], quorums: [], identity: lab };
     expect(await outcome(() => rekey(path, options))).toBe('OUTPUT_EXISTS');
     expect(existsSync(output)).toBe(false);
   });

@@ -81,6 +81,7 @@ export async function eventful(root: string, name = 'archive'): Promise<string> 
   await rekey(path, {
     output: join(root, `${name}-2.srm`),
     recipients: [lab.card],
+    quorums: [],
     identity: lab,
     trust,
     epochMemory: 'off',

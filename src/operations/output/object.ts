@@ -1,0 +1,276 @@
+/**
+ * A new archive in an object store. Its parts are made and sent by the threads; the last of the
+ * segments and the trailer are sent from here. The object gets its name when all parts are
+ * there, on the condition that nothing has it, and is then looked at as its readers will.
+ */
+import type { PartReport, TailReport } from '../../archive/jobs/parts.ts';
+import type { SealTarget } from '../../archive/jobs/target.ts';
+import { concat, equal } from '../../bytes.ts';
+import { segmentCount, segmentOverhead } from '../../crypto/floe.ts';
+import { using } from '../../engine/files.ts';
+import { nameOf, type S3Location } from '../../engine/remote/location.ts';
+import {
+  abortUpload,
+  assertNameFree,
+  beginUpload,
+  completeUpload,
+  compositeCrc32,
+  headOf,
+  listParts,
+  objectCrc32,
+  partLimits,
+  putObject,
+  type UploadedPart,
+  type UploadLocation,
+  uploadPart,
+} from '../../engine/remote/multipart.ts';
+import { sharedBytes } from '../../engine/shared.ts';
+import { openSource, readExactly } from '../../engine/source.ts';
+import { asStrongroomError, isStrongroomError, StrongroomError } from '../../errors.ts';
+import type { Identity } from '../../keys/identity.ts';
+import type { Beginning } from './beginning.ts';
+import type { ArchiveOutput, Begun } from './output.ts';
+import { type KeptPart, UploadState } from './state.ts';
+
+/** What a part holds as long as there are not too many of them. */
+const usualPartBytes = 2 ** 24;
+/** Of what comes through a pipe, and may be long. */
+const pipePartBytes = 2 ** 26;
+/** Of the most that there can be; the rest is for the trailer. */
+const payloadParts = partLimits.most - 200;
+/** For giving up an upload after everything else was stopped. */
+const abortMs = 15_000;
+
+export interface ObjectOptions {
+  readonly at: S3Location;
+  readonly overwrite: boolean;
+  readonly signal: AbortSignal;
+  readonly signer: Identity;
+  /** What is sealed for whom, so that only the same goes on; absent for a pipe. */
+  readonly inputs: string | undefined;
+  /** Told what became of an earlier upload. */
+  readonly onNotice: (message: string) => void;
+}
+
+/** @throws StrongroomError OUTPUT_EXISTS, UPLOAD_BUSY; and of any request. */
+export async function objectOutput(options: ObjectOptions): Promise<ArchiveOutput> {
+  const { at, overwrite, signal, inputs } = options;
+  if (!overwrite) await assertNameFree(at, signal);
+  const output = new ObjectOutput(options);
+  if (inputs !== undefined) await output.lookForEarlier(inputs);
+  return output;
+}
+
+class ObjectOutput implements ArchiveOutput {
+  readonly #options: ObjectOptions;
+  readonly #name: string;
+  readonly #state: UploadState | undefined;
+  #kept: readonly KeptPart[] = [];
+  #runSegments: number | undefined;
+  #upload: UploadLocation | undefined;
+  #begun: Begun | undefined;
+  #front: Uint8Array = new Uint8Array();
+  readonly #parts: UploadedPart[] = [];
+  /** Behind the parts, and not sent yet. */
+  #tail: Uint8Array[] = [];
+  #footer: Uint8Array = new Uint8Array();
+  #committed = false;
+
+  constructor(options: ObjectOptions) {
+    const { AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL = '' } = process.env;
+    this.#options = options;
+    this.#name = nameOf(options.at);
+    const store = AWS_ENDPOINT_URL_S3 ?? AWS_ENDPOINT_URL;
+    if (options.inputs !== undefined) this.#state = new UploadState(`${store}\n${this.#name}`);
+  }
+
+  get begun(): Begun | undefined {
+    return this.#begun;
+  }
+
+  /** Takes up an upload of the same that was broken off, or gives up one of something else. */
+  async lookForEarlier(inputs: string): Promise<void> {
+    const { at, signal, signer, onNotice } = this.#options;
+    const state = this.#state as UploadState;
+    const found = await state.find(inputs, signer);
+    if (found.kind === 'none') return;
+    if (found.kind === 'busy') {
+      throw new StrongroomError(
+        'UPLOAD_BUSY',
+        `${this.#name}: process ${found.pid} uploads to it`,
+        {
+          file: state.path,
+          hint: `wait for it, or remove ${state.path} if it does something else`,
+        },
+      );
+    }
+    const id = found.kind === 'same' ? found.kept.id : found.id;
+    const upload = id === undefined ? undefined : { bucket: at.bucket, key: at.key, id };
+    const listed = upload === undefined ? undefined : await listParts(upload, signal);
+    if (found.kind === 'same' && listed !== undefined) {
+      const { kept } = found;
+      this.#kept = kept.parts.filter(({ part }) => {
+        const there = listed.get(part.number);
+        return there?.bytes === part.bytes && there.etag === part.etag;
+      });
+      this.#upload = upload;
+      this.#runSegments = kept.runSegments;
+      const leaves = this.#kept.map(({ run, leaves: hashes }) => ({
+        from: run * kept.runSegments,
+        hashes,
+      }));
+      this.#begun = { beginning: kept.beginning, leaves };
+      onNotice(`${this.#name}: goes on with an upload of which ${leaves.length} parts are there`);
+      return;
+    }
+    if (found.kind === 'same') found.kept.beginning.wipe();
+    if (upload !== undefined && listed !== undefined) {
+      await abortUpload(upload, signal);
+      onNotice(`${this.#name}: gave up an unfinished upload of something else`);
+    }
+    state.remove();
+  }
+
+  async start(beginning: Beginning, plaintextBytes: number | undefined): Promise<SealTarget> {
+    const { at, signal, signer, inputs } = this.#options;
+    const { core, front } = beginning;
+    this.#front = front;
+    const runSegments = this.#runSegments ?? segmentsInPart(core.segmentBytes, plaintextBytes);
+    const segments =
+      plaintextBytes === undefined
+        ? Number.POSITIVE_INFINITY
+        : segmentCount(plaintextBytes, core.segmentBytes);
+    this.#runSegments = runSegments;
+    const runs = Math.ceil(segments / runSegments);
+    const done = sharedBytes(runs === Number.POSITIVE_INFINITY ? 0 : runs);
+    for (const { run, part } of this.#kept) {
+      done[run] = 1;
+      this.#parts.push(part);
+    }
+    if (runs > 1) {
+      this.#upload ??= await beginUpload(at, signal);
+      const { id } = this.#upload;
+      if (inputs !== undefined) {
+        this.#state?.write({ beginning, signer, id, runSegments, inputs }, this.#kept);
+      }
+    }
+    return { kind: 'parts', upload: this.#upload, front, runSegments, done };
+  }
+
+  onPart(report: PartReport | TailReport, leaves: (from: number, to: number) => Uint8Array): void {
+    if ('tail' in report) {
+      this.#tail.push(report.tail);
+      return;
+    }
+    const { run, part } = report;
+    this.#parts.push(part);
+    const from = run * (this.#runSegments as number);
+    const to = from + (this.#runSegments as number);
+    this.#state?.add({ run, part, leaves: leaves(from, to) });
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    this.#tail.push(bytes);
+    this.#footer = bytes;
+  }
+
+  async commit(): Promise<void> {
+    const { at, overwrite, signal } = this.#options;
+    const tail = concat(...this.#tail);
+    const parts = this.#parts.sort((a, b) => a.number - b.number);
+    let expected: { readonly size: number; readonly crc32: string };
+    let give: () => Promise<void>;
+    const upload = this.#upload;
+    if (upload === undefined) {
+      expected = { size: tail.length, crc32: objectCrc32(tail) };
+      give = () => putObject(at, tail, overwrite, signal);
+    } else {
+      for (let from = 0; from < tail.length; ) {
+        const rest = tail.length - from;
+        // Not so that a part follows that is too short to be one
+        const length = rest < usualPartBytes + partLimits.leastBytes ? rest : usualPartBytes;
+        const bytes = tail.subarray(from, from + length);
+        parts.push(await uploadPart(upload, (parts.at(-1)?.number ?? 0) + 1, bytes, signal));
+        from += length;
+      }
+      const size = parts.reduce((sum, { bytes }) => sum + bytes, 0);
+      expected = { size, crc32: compositeCrc32(parts) };
+      if (!overwrite) await assertNameFree(at, signal);
+      give = () => completeUpload(upload, parts, overwrite, signal);
+    }
+    try {
+      await give();
+    } catch (error) {
+      // Of an answer that was lost nobody knows but the object
+      if (!(await this.#isOurs())) throw error;
+    }
+    this.#committed = true;
+    this.#state?.remove();
+    await this.#verify(expected);
+  }
+
+  /** Whether the object is this archive: its id is in the front. */
+  async #isOurs(): Promise<boolean> {
+    try {
+      return equal(await this.#readBack(0, this.#front.length), this.#front);
+    } catch {
+      return false;
+    }
+  }
+
+  #readBack(offset: number, length: number): Promise<Uint8Array> {
+    const { at, signal } = this.#options;
+    return using(openSource(at, signal), (source) =>
+      readExactly(source, offset < 0 ? source.size + offset : offset, length),
+    );
+  }
+
+  /** Size, checksum where the store has one, front and footer as they should be. */
+  async #verify(expected: { readonly size: number; readonly crc32: string }): Promise<void> {
+    const wrong = (what: string) =>
+      new StrongroomError('UPLOAD_INVALID', `${this.#name}: ${what}`, { file: this.#name });
+    const { at, signal } = this.#options;
+    const head = await headOf(at, signal);
+    if (head === undefined) throw wrong('is not there after it was written');
+    if (head.size !== expected.size) {
+      throw wrong(`has ${head.size} bytes after ${expected.size} were written`);
+    }
+    const comparable = head.crc32?.includes('-') === expected.crc32.includes('-');
+    if (head.crc32 !== undefined && comparable && head.crc32 !== expected.crc32) {
+      throw wrong('has another checksum than what was written');
+    }
+    const footer = this.#footer;
+    const ends =
+      (await this.#isOurs()) && equal(await this.#readBack(-footer.length, footer.length), footer);
+    if (!ends) throw wrong('does not begin and end with what was written');
+  }
+
+  async discard(reason: StrongroomError): Promise<void> {
+    this.#begun?.beginning.wipe();
+    const upload = this.#upload;
+    if (upload === undefined || this.#committed) return;
+    this.#upload = undefined;
+    const { onNotice } = this.#options;
+    // What a network broke off is worth going on with
+    if (this.#state !== undefined && isStrongroomError(reason, 'NETWORK')) {
+      onNotice(`${this.#name}: the parts that are there are kept; run it again to go on`);
+      return;
+    }
+    try {
+      await abortUpload(upload, AbortSignal.timeout(abortMs));
+      this.#state?.remove();
+    } catch (error) {
+      const { message } = asStrongroomError(error);
+      onNotice(`${message}: the upload could not be given up, and its parts are kept`);
+    }
+  }
+}
+
+/** Segments in a part, such that there are not too many parts. */
+function segmentsInPart(segmentBytes: number, plaintextBytes: number | undefined): number {
+  const wanted =
+    plaintextBytes === undefined
+      ? pipePartBytes
+      : Math.max(usualPartBytes, plaintextBytes / payloadParts);
+  return Math.ceil(wanted / (segmentBytes + segmentOverhead));
+}

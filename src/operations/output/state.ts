@@ -1,0 +1,211 @@
+/**
+ * How far an upload came, in a file of the user's, so that one that was killed goes on where
+ * it was. The first line tells what the archive begins with; every other one a part that is in
+ * the store, with the leaf hashes of its segments.
+ *
+ * The file key is in it only as sealed to the author: as a key ring with one recipient, which
+ * also proves, by its MAC and signature, that the file is the author's own.
+ */
+import { createHash } from 'node:crypto';
+import {
+  appendFileSync,
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { decodeCore } from '../../archive/core.ts';
+import {
+  createKeyring,
+  decodeKeyring,
+  trustKeyring,
+  unlockKeyring,
+} from '../../archive/keyring.ts';
+import { base64, fromBase64, hex, text, utf8 } from '../../bytes.ts';
+import { stateDirectory } from '../../custody/epochs/memory.ts';
+import type { UploadedPart } from '../../engine/remote/multipart.ts';
+import { isStrongroomError } from '../../errors.ts';
+import type { Identity } from '../../keys/identity.ts';
+import { trustCards } from '../../keys/policy.ts';
+import { type Beginning, continueArchive } from './beginning.ts';
+
+const headSchema = z.strictObject({
+  front: z.base64(),
+  /** What is sealed, for whom, by whom: hex. */
+  inputs: z.string().regex(/^[0-9a-f]{96}$/),
+  pid: z.int().min(1),
+  ring: z.base64(),
+  runSegments: z.int().min(1),
+  type: z.literal('strongroom/upload'),
+  upload: z.string().min(1).max(2048),
+  version: z.literal(1),
+});
+
+const partSchema = z.strictObject({
+  bytes: z.int().min(1),
+  crc32: z.base64(),
+  etag: z.string().min(1).max(1024),
+  leaves: z.base64(),
+  run: z.int().min(0),
+});
+
+/** A part as the file keeps it. */
+export interface KeptPart {
+  readonly run: number;
+  readonly part: UploadedPart;
+  readonly leaves: Uint8Array;
+}
+
+export interface KeptUpload {
+  readonly beginning: Beginning;
+  readonly id: string;
+  readonly runSegments: number;
+  readonly parts: readonly KeptPart[];
+}
+
+export interface NewUpload {
+  readonly beginning: Beginning;
+  readonly signer: Identity;
+  readonly id: string;
+  readonly runSegments: number;
+  readonly inputs: string;
+}
+
+/** What the file holds, as far as it can be told without a key. */
+export type Found =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'busy'; readonly pid: number }
+  /** Of other files, recipients or options, or not readable. */
+  | { readonly kind: 'other'; readonly id: string | undefined }
+  | { readonly kind: 'same'; readonly kept: KeptUpload };
+
+export class UploadState {
+  readonly path: string;
+
+  /** @param target names the object, store included. */
+  constructor(target: string, directory = join(stateDirectory(), 'uploads')) {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    const name = createHash('sha256').update(utf8(target)).digest('hex').slice(0, 32);
+    this.path = join(directory, `${name}.upload`);
+  }
+
+  async find(inputs: string, signer: Identity): Promise<Found> {
+    const lines = this.#lines();
+    if (lines === undefined) return { kind: 'none' };
+    const head = parse(headSchema, lines[0]);
+    if (head === undefined) return { kind: 'other', id: undefined };
+    const { pid, upload: id, runSegments } = head;
+    if (pid !== process.pid && isRunning(pid)) return { kind: 'busy', pid };
+    const beginning = head.inputs === inputs ? await reopen(head, signer, this.path) : undefined;
+    if (beginning === undefined) return { kind: 'other', id };
+    const parts = lines.slice(1).flatMap((line) => {
+      const found = parse(partSchema, line);
+      if (found === undefined) return [];
+      const { run, leaves, ...rest } = found;
+      return [{ run, part: { number: run + 1, ...rest }, leaves: fromBase64(leaves) }];
+    });
+    return { kind: 'same', kept: { beginning, id, runSegments, parts } };
+  }
+
+  #lines(): string[] | undefined {
+    try {
+      return text(readFileSync(this.path)).split('\n');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      throw error;
+    }
+  }
+
+  /** Begins the file anew, with the parts that are known. */
+  write(upload: NewUpload, parts: readonly KeptPart[] = []): void {
+    const { beginning, signer, id, runSegments, inputs } = upload;
+    const { core, keys, fileKey, front } = beginning;
+    const own = { core, keys, fileKey, signer, recipients: [signer.card], hideRecipients: false };
+    const head: z.infer<typeof headSchema> = {
+      front: base64(front),
+      inputs,
+      pid: process.pid,
+      ring: base64(createKeyring(own).bytes),
+      runSegments,
+      type: 'strongroom/upload',
+      upload: id,
+      version: 1,
+    };
+    const temporary = `${this.path}.${process.pid}.partial`;
+    const fd = openSync(temporary, 'w', 0o600);
+    try {
+      writeFileSync(fd, [JSON.stringify(head), ...parts.map(lineOf), ''].join('\n'));
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+    renameSync(temporary, this.path);
+  }
+
+  /** Not made durable each time: a part whose line is lost is only sent once more. */
+  add(part: KeptPart): void {
+    appendFileSync(this.path, `${lineOf(part)}\n`);
+  }
+
+  remove(): void {
+    rmSync(this.path, { force: true });
+  }
+}
+
+function lineOf({ run, part, leaves }: KeptPart): string {
+  const { number: _, ...rest } = part;
+  return JSON.stringify({ ...rest, run, leaves: base64(leaves) });
+}
+
+/** A line that a kill cut short counts as none. */
+function parse<T>(schema: z.ZodType<T>, line: string | undefined): T | undefined {
+  try {
+    return schema.safeParse(JSON.parse(line ?? '')).data;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The beginning, if the signer can open it and wrote it. */
+async function reopen(
+  { front: encoded, ring: own }: z.infer<typeof headSchema>,
+  signer: Identity,
+  name: string,
+): Promise<Beginning | undefined> {
+  try {
+    const front = fromBase64(encoded);
+    const core = decodeCore(front.subarray(0, 4096), name);
+    const ring = decodeKeyring(fromBase64(own), core, name);
+    const { fileKey, keys } = await unlockKeyring(ring, core, signer, name);
+    trustKeyring(ring, core, trustCards([signer.card]), name);
+    return continueArchive({ core, fileKey, keys }, front, name);
+  } catch (error) {
+    if (isStrongroomError(error)) return undefined;
+    throw error;
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+/** One name for all that makes two runs of `seal` the same. */
+export function inputsDigest(parts: readonly (Uint8Array | string)[]): string {
+  const hash = createHash('sha384');
+  for (const part of parts) {
+    const bytes = typeof part === 'string' ? utf8(part) : part;
+    hash.update(`${bytes.length}:`).update(bytes);
+  }
+  return hex(hash.digest());
+}

@@ -20,7 +20,7 @@ export function addCat(program: Command): void {
       `Examples:
   strongroom cat weights.srm config.json -i partner.key --signer lab.key.card
   strongroom cat weights.srm a.onnx -i me.key --trust policy.json > a.onnx
-  strongroom cat weights.srm --tensor lm_head.weight -i me.key --trust p.json > t
+  strongroom cat w.srm --tensor lm_head.weight -i me.key --trust p.json > w
 `,
     )
     .option('--tensor <NAME>', 'the bytes of a tensor; FILE only if several have it');

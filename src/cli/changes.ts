@@ -26,7 +26,10 @@ export const changeOptions = (command: Command): Command =>
       accessOptions(
         custodyOptions(command)
           .option('--reason <TEXT>', 'recorded in the key ring')
-          .option('-o, --output <FILE>', 'write a detached key ring, and leave the archive alone'),
+          .option(
+            '-o, --output <FILE>',
+            'write a detached key ring (also s3://BUCKET/KEY), and leave the archive alone',
+          ),
       ),
     ),
   ).option('-q, --quiet', 'no message on success');

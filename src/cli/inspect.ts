@@ -23,6 +23,7 @@ export function addInspect(program: Command): void {
       'before',
       `Examples:
   strongroom inspect weights.srm
+  strongroom inspect s3://models/weights.srm
   strongroom inspect weights.srm --card lab.key.card --card partner.key.card
   strongroom inspect weights.srm --json | jq .keyring.recipients
 `,

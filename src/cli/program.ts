@@ -23,6 +23,13 @@ import { addSeal } from './seal.ts';
 import { addServe } from './serve.ts';
 import { addVerify } from './verify.ts';
 
+const groups: readonly (readonly [heading: string, ...((program: Command) => void)[]])[] = [
+  ['Archives', addSeal, addOpen, addVerify, addInspect, addLs, addCat, addServe, addRun],
+  ['Keys', addKeygen, addCard, addKeys, addCeremony],
+  ['Access', addRecipients, addGrant, addRevoke, addRekey, addQuorum],
+  ['Provenance', addCustody, addLedger, addOms, addBom],
+];
+
 export function createProgram(version: string): Command {
   const program = new Command('strongroom')
     .description('Quantum-safe encryption of AI model weights.')
@@ -46,30 +53,9 @@ Exit status: 0 ok, 1 failure, 2 usage, 3 verification failed, 4 no key fits,
 130 interrupted, 128 + N ended by signal N. Data goes to standard output, all
 else to standard error. STRONGROOM_DEBUG=1 shows where an error came from.`,
     );
-  for (const add of [
-    addKeygen,
-    addCard,
-    addKeys,
-    addCeremony,
-    addSeal,
-    addOpen,
-    addVerify,
-    addInspect,
-    addLs,
-    addCat,
-    addServe,
-    addRun,
-    addRecipients,
-    addGrant,
-    addRevoke,
-    addRekey,
-    addQuorum,
-    addOms,
-    addBom,
-    addCustody,
-    addLedger,
-  ]) {
-    add(program);
+  for (const [heading, ...commands] of groups) {
+    program.commandsGroup(`${heading}:`);
+    for (const add of commands) add(program);
   }
   speakAlike(program);
   return program;

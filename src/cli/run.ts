@@ -48,7 +48,7 @@ export function addRun(program: Command): void {
       'after',
       `
 The directory has mode 0700 and lies below XDG_RUNTIME_DIR or /dev/shm. If this
-command itself is killed (SIGKILL), it stays until the next "run" sweeps it away.
+command itself is killed (SIGKILL), it stays until the next "run" sweeps it off.
 With --serve nothing is written at all: COMMAND reads from a gateway, whose
 address and credentials are in its environment (see "strongroom serve --help").`,
     )

@@ -71,7 +71,10 @@ export function addSeal(program: Command): void {
   strongroom seal weights -o - -r a.card --sign lab.key | ssh host 'cat > w.srm'
 `,
     )
-    .requiredOption('-o, --output <FILE>', 'the archive to be; "-": standard output')
+    .requiredOption(
+      '-o, --output <FILE>',
+      'the archive to be, or s3://BUCKET/KEY; "-": standard output',
+    )
     .requiredOption('--sign <IDENTITY>', 'whose work it is')
     .option('-r, --recipient <CARD>', 'who can open it; repeatable', collect)
     .option('--recipients-file <FILE>', 'a card path on each line, relative to FILE')

@@ -74,11 +74,11 @@ export function addServe(program: Command): void {
     .addHelpText(
       'before',
       `Examples:
-  strongroom serve weights.srm -i node.key --signer lab.key.card --write-env gw.env
-  strongroom serve llm=weights.srm --listen 127.0.0.1:9000 -i me.key --trust p.json
-  strongroom serve weights.srm --listen unix:/run/gw.sock -i me.key --trust p.json
+  strongroom serve w.srm -i node.key --signer lab.key.card --write-env gw.env
+  strongroom serve llm=w.srm --listen 127.0.0.1:9000 -i me.key --trust p.json
+  strongroom serve w.srm --listen unix:/run/gw.sock -i me.key --trust p.json
   curl -H "Authorization: Bearer $STRONGROOM_TOKEN" \\
-    "$STRONGROOM_URL/weights/config.json"
+    "$STRONGROOM_URL/archive-w/config.json"
 `,
     )
     .option('--write-env <FILE>', 'write the environment there, with mode 0600, once it serves');

@@ -44,6 +44,7 @@ export function addVerify(program: Command): void {
       `Examples:
   strongroom verify weights.srm --signer lab.key.card
   strongroom verify weights.srm --trust policy.json --json
+  strongroom verify https://store.example/weights.srm --signer lab.key.card
   strongroom verify weights.srm --signer lab.key.card -i partner.key
   strongroom verify weights.srm --trust policy.json --require-pq
   strongroom verify weights.srm --trust policy.json --require-ledger log.policy

@@ -149,5 +149,7 @@ export async function serveJob<Job, Report>(run: RunJob<Job, Report>): Promise<v
     post({ kind: 'error', error: toThread(thrown) });
   } finally {
     clearInterval(look);
+    // Nobody waits for it any more
+    stopped.abort();
   }
 }

@@ -68,7 +68,8 @@ export function nameArchives(given: readonly string[]): readonly Served[] {
 }
 
 function fromPath(path: string): string {
-  const name = basename(path)
+  // Of an address, without what is secret in it
+  const name = basename(path.split('?', 1)[0] ?? '')
     .replace(/\.[^.]*$/, '')
     .toLowerCase()
     .replace(/[^a-z0-9.-]+/g, '-')

@@ -19,12 +19,15 @@ import { hex } from '../bytes.ts';
 import { type Freshness, holdEpoch } from '../custody/epochs/freshness.ts';
 import { orAborted } from '../engine/abort.ts';
 import { threadsWithin } from '../engine/limits.ts';
-import { openSource, type SourceLocation } from '../engine/source.ts';
+import { locationOf, openSource } from '../engine/source.ts';
 import { StrongroomError } from '../errors.ts';
 import { printable } from '../text.ts';
 
 export interface LoaderOptions extends Access, Freshness {
-  /** Threads that decrypt; 0: the calling one. By default one per core, for what is worth it. */
+  /**
+   * Threads that decrypt; 0: the calling one. By default one per core, for what is worth it, and
+   * more where an archive that is far away is read in several requests at once.
+   */
   readonly threads?: number | undefined;
   /** Plaintext that is kept in memory at most, in bytes; two segments at least. 64 MiB by default. */
   readonly cacheBytes?: number | undefined;
@@ -56,7 +59,7 @@ export interface Tensor extends FoundTensor {
 
 /** An archive that is open: everything that it gives was verified before. */
 export interface OpenArchive {
-  /** The path that it was opened by. */
+  /** Its path or address, without what is secret in one. */
   readonly name: string;
   /** Archive id, in hex. */
   readonly archive: string;
@@ -109,12 +112,12 @@ const defaults = { cacheBytes: 64 * 2 ** 20, readAheadBytes: 8 * 2 ** 20 };
 const worthThreads = 16 * 2 ** 20;
 
 /**
- * Opens the archive at `path` to read any part of it, for as long as the caller wants.
+ * Opens the archive at `path`, or at what `http:`, `https:` or `s3:` names, to read any part of it
+ * for as long as the caller wants.
  * @throws StrongroomError of any code that docs/format.md, "How to read", leads to.
  */
 export async function openArchive(path: string, options: LoaderOptions): Promise<OpenArchive> {
-  const location: SourceLocation = { kind: 'file', path };
-  const source = await openSource(location);
+  const source = await openSource(locationOf(path), options.signal);
   let archive: Unlocked;
   try {
     archive = await unlock(source, options);
@@ -122,17 +125,20 @@ export async function openArchive(path: string, options: LoaderOptions): Promise
     source.close();
   }
   try {
-    holdEpoch(archive, options, path);
+    const { name, ahead } = source;
+    holdEpoch(archive, options, name);
     const { floe, trailer } = archive;
     const { payload, tree } = trailer;
-    const job = { source: location, payload, tree, floe };
+    const job = { source: source.location, payload, tree, floe };
     const usual = payload.length < worthThreads ? 0 : availableParallelism();
     const threads = options.threads ?? usual;
+    // What is far away is asked for several times at once, whether or not there are cores
+    const reads = ahead?.reads ?? 1;
     const lanes =
       threads === 0
-        ? [await openLane(job)]
-        : Array.from({ length: threadsWithin(threads) }, () => startLane(job));
-    return loader(path, archive, lanes, options);
+        ? await Promise.all(Array.from({ length: reads }, () => openLane(job)))
+        : Array.from({ length: threadsWithin(Math.max(threads, reads)) }, () => startLane(job));
+    return loader(name, archive, lanes, options);
   } catch (error) {
     archive.wipe();
     throw error;

@@ -22,7 +22,19 @@ beforeAll(async () => {
 });
 
 const access = ['recipients', 'grant', 'revoke', 'rekey'];
-const commands = ['keygen', 'seal', 'open', 'verify', 'inspect', 'ls', 'cat', 'card', ...access];
+const commands = [
+  'keygen',
+  'seal',
+  'open',
+  'verify',
+  'inspect',
+  'ls',
+  'cat',
+  'serve',
+  'run',
+  'card',
+  ...access,
+];
 const modelCommands = ['bom', 'oms', 'oms sign', 'oms verify', 'oms export'];
 const cardCommands = ['show', 'check', 'export', 'import'].map((name) => `card ${name}`);
 

@@ -22,6 +22,7 @@ import {
   segmentBytes,
   sharedWorkspace,
 } from '../support/archive.ts';
+import { serveRanges } from '../support/ranges.ts';
 
 const who = people();
 const root = sharedWorkspace();
@@ -272,6 +273,14 @@ describe('refused is', () => {
     expect(both.archives.map(({ name }) => name)).toEqual(['one', 'archive']);
     await both.close();
   });
+});
+
+it('an archive that is elsewhere is served as one that is here', async () => {
+  const server = await serveRanges(new Uint8Array(readFileSync(path)));
+  const far = await start({}, [`far=${server.url}?token=a=b`]);
+  const { body } = await ask('/far/big.bin', { from: far });
+  expect(body.equals(big)).toBe(true);
+  await far.close();
 });
 
 it('a segment that was altered breaks the response off, and is told of', async () => {

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # What the project writes against second readers: logs in Go, archives in Python; and models that
-# it signs against the reference implementation of Open Model Signing, both ways; and what it
-# serves against the clients that load models. Needs the build, Python 3.11, and for logs Go 1.26.
+# it signs against the reference implementation of Open Model Signing, both ways; archives in an
+# object store, with a server that speaks S3; and what it serves against the clients that load
+# models. Needs the build, Python 3.11, and for logs Go 1.26.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -35,8 +36,10 @@ trap 'rm -f "$table"' EXIT
 node test/interop/table.ts > "$table"
 environment interop requirements.txt
 environment oms oms-requirements.txt
+environment store store-requirements.txt
 environment deploy deploy-requirements.txt
 .venv/interop/bin/python -B test/interop/vectors.py
 .venv/interop/bin/python -B test/interop/interop.py "$table" "$@"
 .venv/oms/bin/python -B test/interop/oms.py "$@"
+.venv/store/bin/python -B test/interop/store.py "$@"
 .venv/deploy/bin/python -B test/interop/deploy.py "$@"

@@ -13,6 +13,7 @@ import {
   sharedWorkspace,
 } from '../support/archive.ts';
 import { gguf, safetensors } from '../support/models.ts';
+import { serveRanges } from '../support/ranges.ts';
 
 const who = people();
 const access = { identity: who.reader, trust: who.trust };
@@ -84,6 +85,17 @@ describe.each([0, 1, 3])('in %i threads', (threads) => {
     });
     expect(await Promise.all(readers)).toEqual(Array(16).fill(true));
     expect(archive.statistics().bytes).toBe(2 * segmentBytes);
+  });
+});
+
+describe.each([0, 2])('an archive over HTTP (%i threads)', (threads) => {
+  it('is read in parts, from the state that it was opened in', async () => {
+    const server = await serveRanges(new Uint8Array(readFileSync(path)));
+    const archive = await openArchive(server.url, { ...access, threads });
+    open.push(archive);
+    expect((await all(archive.stream('big.bin'))).equals(big)).toBe(true);
+    const { data } = await archive.tensor('c');
+    expect(new Float32Array(data.buffer)).toEqual(Float32Array.of(7));
   });
 });
 

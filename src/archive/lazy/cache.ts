@@ -5,8 +5,7 @@
 import { wipe } from '../../bytes.ts';
 import { interrupted, orAborted } from '../../engine/abort.ts';
 import { sharedBytes } from '../../engine/shared.ts';
-import { StrongroomError } from '../../errors.ts';
-import type { Lane } from './lane.ts';
+import { archiveClosed, type Lane } from './lane.ts';
 
 /** A segment that stays where it is until it is released. */
 export interface PinnedSegment {
@@ -73,7 +72,7 @@ export class SegmentCache {
     this.#counts[held === undefined ? 'misses' : 'hits']++;
     let isFirst = this.#queue.length === 0;
     for (;;) {
-      if (this.#closed) throw closed();
+      if (this.#closed) throw archiveClosed();
       if (signal?.aborted) {
         // The place that it was called for goes to the next
         this.#call();
@@ -120,7 +119,7 @@ export class SegmentCache {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    for (const held of [...this.#wanted, ...this.#ahead]) held.settle(closed());
+    for (const held of [...this.#wanted, ...this.#ahead]) held.settle(archiveClosed());
     for (const call of this.#queue.splice(0)) call();
     await Promise.all(this.#lanes.map(({ lane }) => lane.close()));
     wipe(...this.#free, ...[...this.#held.values()].map(({ memory }) => memory));
@@ -231,5 +230,3 @@ export class SegmentCache {
     this.#work();
   }
 }
-
-const closed = () => new StrongroomError('ARCHIVE_CLOSED', 'the archive is closed');

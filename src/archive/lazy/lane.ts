@@ -5,6 +5,7 @@
 import { createThreadCipher, type FloeState } from '../../crypto/floe.ts';
 import { openSource, type SourceLocation } from '../../engine/source.ts';
 import type { TreeLocation } from '../../engine/tree.ts';
+import { StrongroomError } from '../../errors.ts';
 import { isFinal, type Payload, SegmentReader } from '../segments.ts';
 
 export interface Lane {
@@ -17,6 +18,9 @@ export interface Lane {
   /** Wipes keys and closes the source; what is being read fails or ends first. */
   close(): Promise<void>;
 }
+
+export const archiveClosed = (): StrongroomError =>
+  new StrongroomError('ARCHIVE_CLOSED', 'the archive is closed');
 
 /** All that it takes to read segments of one archive; can be sent to threads. */
 export interface LaneJob {
@@ -40,6 +44,7 @@ export async function openLane({ source: location, payload, tree, floe }: LaneJo
   }
   // The reader has one buffer, so one segment is read after the other
   let last: Promise<unknown> = Promise.resolve();
+  let closed = false;
   const next = <T>(work: () => T | Promise<T>): Promise<T> => {
     const done = last.then(work);
     last = done.catch(() => {});
@@ -48,14 +53,20 @@ export async function openLane({ source: location, payload, tree, floe }: LaneJo
   return {
     read: (index, into) =>
       next(async () => {
+        if (closed) throw archiveClosed();
         const segment = await reader.ciphertext(index);
         return cipher.decrypt(segment, index, isFinal(payload, index), into);
       }),
-    close: () =>
-      next(() => {
+    close() {
+      closed = true;
+      // What waits for a network must not hold this up; a descriptor must not be gone under a read
+      const isRemote = location.kind !== 'file';
+      if (isRemote) source.close();
+      return next(() => {
         cipher.wipe();
         reader.close();
-        source.close();
-      }),
+        if (!isRemote) source.close();
+      });
+    },
   };
 }

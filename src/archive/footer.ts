@@ -108,6 +108,8 @@ export function decodeFooter(tail: Uint8Array, core: Core, size: number, name: s
   if (missing < 0) {
     throw new StrongroomError('TRAILING_BYTES', `${name}: ${-missing} bytes follow its end`, at);
   }
+  // What looks like a footer elsewhere, as in a slot that nobody reads, is none
+  if (found !== last) throw invalid('the last 64 bytes are not its footer');
   if (!equal(bytes.subarray(field.archiveId), core.archiveId.subarray(0, 16))) {
     throw new StrongroomError('SEAL_MISMATCH', `${name}: the trailer is of another archive`, at);
   }

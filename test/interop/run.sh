@@ -38,6 +38,7 @@ environment interop requirements.txt
 environment oms oms-requirements.txt
 environment store store-requirements.txt
 environment deploy deploy-requirements.txt
+.venv/interop/bin/python -B test/interop/vectors.py
 .venv/interop/bin/python -B test/interop/interop.py "$table" "$@"
 .venv/oms/bin/python -B test/interop/oms.py "$@"
 .venv/store/bin/python -B test/interop/store.py "$@"

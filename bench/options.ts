@@ -44,8 +44,8 @@ export const help = `Measures Strongroom beside cp, age and others, in interleav
 
 A scene is one size, suite and place; its contestants run once per round, the order rotated.
 Output is removed between runs, outside the timed part. On virtual machines a page of memory
-that is fresh can cost several times a warm one: as much as an output takes is touched before,
-but for the first round, whose figures are kept apart as "fresh". Big files are deleted at the
+that is fresh can cost several times a warm one: memory for the outputs is kept warm from the
+second round on, and the first round's figures are kept apart. Big files are deleted at the
 end and on Ctrl-C.`;
 
 export class UsageError extends Error {

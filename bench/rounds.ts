@@ -9,7 +9,7 @@ import type { Contestant } from './contestants/contestant.ts';
 import { measure } from './measure.ts';
 import type { Result, RoundSample } from './record.ts';
 import { freeBytes, remove } from './room.ts';
-import { warm } from './warmth.ts';
+import { keepWarm } from './warmth.ts';
 
 export interface Lineup {
   readonly contestants: readonly Contestant[];
@@ -27,6 +27,9 @@ export interface RoundsOptions {
   /** A contestant failed and is out. */
   readonly onFailure: (name: string, error: Error) => void;
 }
+
+/** An archive and what is opened from it. */
+const aliveOutputs = 2;
 
 /** Writes back and drops a file's pages from the cache: posix_fadvise(2) by way of dd. */
 function dropFromCache(path: string): void {
@@ -63,10 +66,8 @@ export async function runRounds(
     }
   };
 
-  const once = async (contestant: Contestant, round: number): Promise<RoundSample> => {
-    const writes = contestant.output !== undefined;
+  const once = async (contestant: Contestant): Promise<RoundSample> => {
     if (options.disk) for (const path of contestant.reads ?? []) dropFromCache(path);
-    if (!options.disk && writes && round > 0) warm(options.work, contestant.bytes);
     const outcome = await measure(contestant.command);
     const { output, bytes } = contestant;
     // A tool that quietly did less than it should is not fast.
@@ -87,7 +88,7 @@ export async function runRounds(
       if (round === 0 && freeBytes(options.work) < 2 * options.outputBytes) clean(left.splice(0));
       if (round === 0 && !deleted && contestant.output !== undefined) freshPages.add(name);
       try {
-        const sample = await once(contestant, round);
+        const sample = await once(contestant);
         if (counted.has(name)) {
           const list = samples.get(name) ?? [];
           list.push(sample);
@@ -108,12 +109,16 @@ export async function runRounds(
     else clean(kept.values());
   };
 
+  let letGo: (() => void) | undefined;
   for (let round = 0; round <= options.rounds; round++) {
+    if (round === 1 && !options.disk)
+      letGo = keepWarm(options.work, aliveOutputs * options.outputBytes);
     for (let i = 0; i < lineups.length; i++) {
       await runTeam(lineups[(i + round) % lineups.length] as Lineup, round);
     }
     clean(left.splice(0));
   }
+  letGo?.();
 
   return lineups.flatMap(({ contestants, counted }) =>
     contestants.flatMap(({ name, bytes, ours }): Result[] => {

@@ -26,7 +26,7 @@ function setting({
   return [
     `Measured ${date.slice(0, 10)} at commit ${commit.slice(0, 10)}${state}: ${machine.cpu}, ${machine.cores} cores, ${gibibytes(machine.memoryBytes)} memory, ${machine.system} ${machine.kernel}, ${machine.architecture}; ${list.join(', ')}.`,
     '',
-    `Every contestant ran once in each of ${options.rounds} interleaved rounds, as a whole process; medians, with least and most in brackets. GB are 10^9 bytes. Ratios to the reference are taken within a round. Output was deleted between runs, outside the timed part, so that its memory is warm; \`first run\` is from the warm-up round, and \`*\` marks output that took memory new to the scene. ${methods[method] ?? ''} What is named "alone" is a raw stage on all cores without start-up.`,
+    `Every contestant ran once in each of ${options.rounds} interleaved rounds, as a whole process; medians, with least and most in brackets. GB are 10^9 bytes. Ratios to the reference are taken within a round. Output was deleted between runs, outside the timed part, and on tmpfs its memory was kept warm; \`first run\` is from the warm-up round, and \`*\` marks output that took memory new to the scene. ${methods[method] ?? ''} What is named "alone" is a raw stage on all cores without start-up.`,
   ].join('\n');
 }
 

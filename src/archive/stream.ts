@@ -19,16 +19,31 @@ export type Claim = (most: number) => readonly number[];
 /**
  * What a thread may claim of a job that several threads share.
  * @param wanted the segments, in order; all of them when absent.
+ * @param ways as many parts of them are begun at once, by turns: threads that are far from each
+ *   other seldom want to write to one file at a time. Only where there is nothing to read ahead.
  */
-export const claimFrom =
-  (control: Control, segments: number, wanted?: Float64Array): Claim =>
-  (most) => {
-    const end = wanted?.length ?? segments;
+export const claimFrom = (
+  control: Control,
+  segments: number,
+  wanted?: Float64Array,
+  ways = 1,
+): Claim => {
+  const end = wanted?.length ?? segments;
+  const [least, longer] = [Math.floor(end / ways), end % ways];
+  const place = (turn: number): number => {
+    const part = turn % ways;
+    return part * least + Math.min(part, longer) + Math.floor(turn / ways);
+  };
+  return (most) => {
     const from = control.claim(end, most);
     if (from === undefined) return [];
     const count = Math.min(most, end - from);
-    return Array.from({ length: count }, (_, i) => wanted?.[from + i] ?? from + i);
+    return Array.from({ length: count }, (_, i) => {
+      const at = place(from + i);
+      return wanted?.[at] ?? at;
+    });
   };
+};
 
 /** Every segment from `first` to `last`. */
 function claimRange(first: number, last: number): Claim {

@@ -3,7 +3,7 @@
  * how much is done, and whether to stop. Bulk bytes are not shared.
  */
 
-const slots = { next: 0, writeTurn: 1, done: 2, stop: 3, nextBeside: 4 } as const;
+const slots = { next: 0, writeTurn: 1, done: 2, stop: 3, nextBeside: 4, threads: 5 } as const;
 
 /** Locks for writing, one for each of so many groups of files. */
 const locks = 8;
@@ -16,8 +16,11 @@ const nobody = -(2n ** 62n);
 
 export type ControlBuffer = SharedArrayBuffer;
 
-export const createControl = (): ControlBuffer =>
-  new SharedArrayBuffer((firstLock + locks) * BigInt64Array.BYTES_PER_ELEMENT);
+export function createControl(threads: number): ControlBuffer {
+  const buffer = new SharedArrayBuffer((firstLock + locks) * BigInt64Array.BYTES_PER_ELEMENT);
+  new BigInt64Array(buffer)[slots.threads] = BigInt(threads);
+  return buffer;
+}
 
 export class Control {
   readonly #cells: BigInt64Array<SharedArrayBuffer>;
@@ -34,6 +37,11 @@ export class Control {
     if (this.stopped) return undefined;
     const index = Number(Atomics.add(this.#cells, slots.next, BigInt(count)));
     return index < end ? index : undefined;
+  }
+
+  /** How many threads share the job. */
+  get threads(): number {
+    return Number(this.#cells[slots.threads]);
   }
 
   /** How many indices were claimed, beyond the end included. */

@@ -58,7 +58,8 @@ export async function runThreads<Job, Report>(
 ): Promise<void> {
   const { onProgress, signal } = options;
   if (signal?.aborted) throw interrupted();
-  const buffer = createControl();
+  const count = threadsWithin(threads);
+  const buffer = createControl(count);
   const control = new Control(buffer);
   let failure: StrongroomError | undefined;
   const fail = (error: StrongroomError) => {
@@ -87,7 +88,6 @@ export async function runThreads<Job, Report>(
 
   const running: Running[] = [];
   try {
-    const count = threadsWithin(threads);
     while (running.length < count) running.push(start());
   } catch (error) {
     fail(asStrongroomError(error));

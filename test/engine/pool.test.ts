@@ -65,7 +65,7 @@ describe('threads', () => {
 });
 
 it('leaves nobody asleep who was about to wait when the others stopped', () => {
-  const buffer = createControl();
+  const buffer = createControl(2);
   const cells = new BigInt64Array(buffer);
   const before = [...cells];
   new Control(buffer).stop();

@@ -33,7 +33,10 @@ export async function openSegments(
     await using(openSource(job.source, signal), (source) =>
       using(sink, async () => {
         const reader = await SegmentReader.open(source, payload, job.tree);
-        const claim = claimFrom(control, payload.segments, wanted);
+        // Each thread to files of its own, if it can be
+        const isApart = extents !== undefined && source.ahead === undefined;
+        const ways = isApart ? control.threads : 1;
+        const claim = claimFrom(control, payload.segments, wanted, ways);
         await using(new SegmentStream(reader, claim), async (stream) => {
           for (let next = await stream.next(); next !== undefined; next = await stream.next()) {
             const { index, segment } = next;

@@ -137,10 +137,14 @@ function placesOf(options: Options): Place[] {
       throw new UsageError(`${path}: not a directory`);
     }
   }
-  const at = (where: string, input: string, full: boolean): Place[] =>
-    planScenes(options, placeOf(where), full).map((scene) => ({ scene, directory: where, input }));
+  const at = (where: string, input: string | undefined, full: boolean): Place[] =>
+    planScenes(options, placeOf(where), full).map((scene) => {
+      const beside = { scene, directory: where, input: input ?? where };
+      if (input !== undefined || disk === undefined) return beside;
+      return refusal(beside) === undefined ? beside : { ...beside, input: disk };
+    });
   return [
-    ...at(directory, options.input ?? directory, true),
+    ...at(directory, options.input, true),
     ...(disk === undefined ? [] : at(disk, disk, false)),
   ];
 }

@@ -34,7 +34,7 @@ export const help = `Measures Strongroom beside cp, age and others, in interleav
   --rounds N      that count; one more comes first to warm up (default 5)
   --dir DIR       where to work, best a tmpfs (default /dev/shm)
   --input DIR     where to generate the models (default: --dir)
-  --disk DIR      measure in this directory too
+  --disk DIR      measure in this directory too; models lie there that fit nowhere else
   --only LIST     SCENE or SCENE/CONTESTANT, by parts of their names
   --list          name the scenes and teams, and what is absent here
   --threads N     the most workers to try (default: one per core)

@@ -243,7 +243,7 @@ describe('looking into an archive', () => {
   });
 
   it('escapes what names could do to a terminal', async () => {
-    await shell(`mkdir -p odd && printf x > $'odd/\\u202egnp.exe'`, { cwd });
+    await shell(`mkdir -p odd && printf x > $'odd/\\xe2\\x80\\xaegnp.exe'`, { cwd });
     await ok('seal', 'odd', '-o', 'odd.srm', ...sealing);
     expect(text(await ok('ls', 'odd.srm', ...opening))).toBe('\\u{202e}gnp.exe\n');
     const listed = await ok('ls', 'odd.srm', '--json', ...opening);

@@ -138,6 +138,15 @@ export async function openArchive(path: string, options: LoaderOptions): Promise
       threads === 0
         ? await Promise.all(Array.from({ length: reads }, () => openLane(job)))
         : Array.from({ length: threadsWithin(Math.max(threads, reads)) }, () => startLane(job));
+    // So that the first read waits for nothing but its segments
+    const ready = Promise.all(lanes.map((lane) => lane.ready()));
+    try {
+      await orAborted(ready, options.signal);
+    } catch (error) {
+      ready.catch(() => {});
+      await Promise.all(lanes.map((lane) => lane.close()));
+      throw error;
+    }
     return loader(name, archive, lanes, options);
   } catch (error) {
     archive.wipe();

@@ -87,11 +87,14 @@ export class SegmentCache {
     this.#touch(held);
     if (held.state === 'waiting') this.#promote(held);
     this.#work();
-    try {
-      await orAborted(held.ready, signal);
-    } catch (error) {
-      this.#unpin(held);
-      throw error;
+    // What is there is given at once: nobody comes in between
+    if (held.state !== 'ready') {
+      try {
+        await orAborted(held.ready, signal);
+      } catch (error) {
+        this.#unpin(held);
+        throw error;
+      }
     }
     return {
       bytes: held.memory.subarray(0, held.length),

@@ -10,6 +10,11 @@ import { isFinal, type Payload, SegmentReader } from '../segments.ts';
 
 export interface Lane {
   /**
+   * Resolves when nothing has to be begun any more before a segment can be read.
+   * @throws StrongroomError TREE_INVALID, TRUNCATED, the source's.
+   */
+  ready(): Promise<void>;
+  /**
    * Verifies and decrypts segment `index` to the beginning of `into`; zeros if it is not sound.
    * @returns the bytes of plaintext.
    * @throws StrongroomError SEGMENT_INVALID, TREE_INVALID, TRUNCATED, the source's.
@@ -30,10 +35,16 @@ export interface LaneJob {
   readonly floe: FloeState;
 }
 
-/** A lane in this thread. */
-export async function openLane({ source: location, payload, tree, floe }: LaneJob): Promise<Lane> {
+/**
+ * A lane in this thread.
+ * @param signal ends what it waits for, if the source is remote: now or later.
+ */
+export async function openLane(
+  { source: location, payload, tree, floe }: LaneJob,
+  signal?: AbortSignal,
+): Promise<Lane> {
   const cipher = createThreadCipher(floe);
-  const source = await openSource(location);
+  const source = await openSource(location, signal);
   let reader: SegmentReader;
   try {
     reader = await SegmentReader.open(source, payload, tree);
@@ -51,6 +62,7 @@ export async function openLane({ source: location, payload, tree, floe }: LaneJo
     return done;
   };
   return {
+    ready: () => Promise.resolve(),
     read: (index, into) =>
       next(async () => {
         if (closed) throw archiveClosed();

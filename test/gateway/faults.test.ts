@@ -88,7 +88,7 @@ describe.each([0, 2])('in %i threads', (threads) => {
     ['answers of 503', isBusy],
   ] as const)('survives %s', async (_, fault) => {
     await served(threads, archive, async (gateway, server) => {
-      server.fault = (count) => (count % 2 === 0 ? fault : undefined);
+      server.fault = (count) => (count % 5 === 0 ? fault : undefined);
       const { status, body, broken } = await ask(gateway);
       expect([status, broken]).toEqual([200, false]);
       expect(body.equals(big)).toBe(true);

@@ -15,6 +15,8 @@ const help = `Holds a benchmark record against a baseline, by ratios to a refere
 
   --record FILE     the record (default: the newest of the history)
   --baseline FILE   default bench/baseline.json
+  --least SHARE     of a ratio that may be lost however quiet the runs (default 0.05):
+                    more where the baseline is another machine's
   --accept          write the record's marks into the baseline, beside those of other scenes
 
 Exit status: 0 held, 1 a regression or something that is no longer measured, 2 usage.`;
@@ -59,6 +61,7 @@ function main(): number {
     options: {
       record: { type: 'string' },
       baseline: { type: 'string', default: join(root, 'bench', 'baseline.json') },
+      least: { type: 'string' },
       accept: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false, short: 'h' },
     },
@@ -74,7 +77,9 @@ function main(): number {
     return 0;
   }
   const baseline = readBaseline(values.baseline);
-  const comparisons = compare(record, baseline);
+  const least = values.least === undefined ? undefined : Number(values.least);
+  if (Number.isNaN(least)) throw new Error('--least: a number such as 0.3');
+  const comparisons = compare(record, baseline, least);
   console.log(markdownTable([header, ...comparisons.map(row)]));
   const gone = lost(record, baseline);
   for (const key of gone) console.error(`error: ${key}: no longer measured`);

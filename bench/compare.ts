@@ -31,7 +31,7 @@ export interface Comparison {
   readonly verdict: Verdict;
 }
 
-/** Less is never called a regression. */
+/** Less is never called a regression, on the machine of the baseline. */
 const leastAllowed = 0.05;
 /** More is one, however noisy the runs. */
 const mostAllowed = 0.6;
@@ -73,12 +73,19 @@ function verdictOf(now: Mark, before: Mark | undefined, allowed: number): Verdic
   return now.ratio > before.ratio * (1 + allowed) ? 'faster' : 'held';
 }
 
-/** One row for every mark of the record, in its order. */
-export function compare(record: Pick<BenchRecord, 'scenes'>, baseline: Baseline): Comparison[] {
+/**
+ * One row for every mark of the record, in its order.
+ * @param least what may be lost however quiet the runs, as a share of the baseline's ratio.
+ */
+export function compare(
+  record: Pick<BenchRecord, 'scenes'>,
+  baseline: Baseline,
+  least = leastAllowed,
+): Comparison[] {
   return Object.entries(marksOf(record)).map(([key, now]) => {
     const before = baseline.marks[key];
     const sum = now.noise + (before?.noise ?? 0);
-    const allowed = Math.min(mostAllowed, Math.max(leastAllowed, sum));
+    const allowed = Math.min(mostAllowed, Math.max(least, sum));
     return { key, now, before, allowed, verdict: verdictOf(now, before, allowed) };
   });
 }

@@ -25,7 +25,7 @@ const say = (line: string): void => {
   process.stderr.write(`${line}\n`);
 };
 
-/** What --only asks for: parts of scene names, alone or with a part of a contestant's. */
+/** What --only asks for: parts of scene names, alone or with the first words of a contestant's. */
 const wishes = ({ only }: Options): readonly (readonly [string, string])[] =>
   only.map((wish) => {
     const [scene = '', ...contestant] = wish.split('/');
@@ -36,7 +36,8 @@ const isWanted = (options: Options, scene: string, contestant = ''): boolean =>
   options.only.length === 0 ||
   wishes(options).some(
     ([inScene, inName]) =>
-      scene.includes(inScene) && (contestant === '' || contestant.includes(inName)),
+      scene.includes(inScene) &&
+      (contestant === '' || inName === '' || `${contestant} `.startsWith(`${inName} `)),
   );
 
 const mostRoom = ({ teams }: PlannedScene): number => Math.max(...teams.map(({ room }) => room));
@@ -137,10 +138,14 @@ function placesOf(options: Options): Place[] {
       throw new UsageError(`${path}: not a directory`);
     }
   }
-  const at = (where: string, input: string, full: boolean): Place[] =>
-    planScenes(options, placeOf(where), full).map((scene) => ({ scene, directory: where, input }));
+  const at = (where: string, input: string | undefined, full: boolean): Place[] =>
+    planScenes(options, placeOf(where), full).map((scene) => {
+      const beside = { scene, directory: where, input: input ?? where };
+      if (input !== undefined || disk === undefined) return beside;
+      return refusal(beside) === undefined ? beside : { ...beside, input: disk };
+    });
   return [
-    ...at(directory, options.input ?? directory, true),
+    ...at(directory, options.input, true),
     ...(disk === undefined ? [] : at(disk, disk, false)),
   ];
 }

@@ -34,8 +34,8 @@ export const help = `Measures Strongroom beside cp, age and others, in interleav
   --rounds N      that count; one more comes first to warm up (default 5)
   --dir DIR       where to work, best a tmpfs (default /dev/shm)
   --input DIR     where to generate the models (default: --dir)
-  --disk DIR      measure in this directory too
-  --only LIST     SCENE or SCENE/CONTESTANT, by parts of their names
+  --disk DIR      measure in this directory too; models lie there that fit nowhere else
+  --only LIST     SCENE or SCENE/CONTESTANT: a part of its name, and first words of that one's
   --list          name the scenes and teams, and what is absent here
   --threads N     the most workers to try (default: one per core)
   --json FILE     write the record here and not into bench/history

@@ -1,5 +1,6 @@
 /** Choosing some of the entries by globs. */
-import picomatch from 'picomatch';
+import { createRequire } from 'node:module';
+import type Picomatch from 'picomatch';
 import { StrongroomError } from '../errors.ts';
 import type { Entry } from './entry.ts';
 
@@ -9,6 +10,13 @@ export function* parents(path: string): Generator<string> {
     yield path.slice(0, at);
   }
 }
+
+// Loaded on first use: most runs choose nothing.
+const require = createRequire(import.meta.url);
+
+/** Tells whether a text matches a glob. */
+export const globMatcher = (glob: string): ((text: string) => boolean) =>
+  (require('picomatch') as typeof Picomatch)(glob, { dot: true });
 
 /** Picomatch takes no longer ones. */
 const maxGlob = 65536;
@@ -22,7 +30,7 @@ function matcher(glob: string): (path: string) => boolean {
       hint: 'leave it out for all files',
     });
   }
-  const matches = picomatch(pattern, { dot: true });
+  const matches = globMatcher(pattern);
   return (path) => matches(path) || [...parents(path)].some((parent) => matches(parent));
 }
 

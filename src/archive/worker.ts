@@ -4,7 +4,14 @@
  */
 import { isMainThread } from 'node:worker_threads';
 import type { Pieces } from '../engine/pieces.ts';
-import { type RunJob, type RunOptions, runThreads, serveJob, threadsFor } from '../engine/pool.ts';
+import {
+  type RunJob,
+  type RunOptions,
+  runThreads,
+  serveJob,
+  startThreads,
+  threadsFor,
+} from '../engine/pool.ts';
 import { type DigestRanges, digestBytes, digestedBytes } from './digests.ts';
 import { type DigestJob, type DigestReport, digestRanges } from './jobs/digest.ts';
 import { LeafCollector, type LeafReport } from './jobs/leaves.ts';
@@ -32,6 +39,10 @@ type Report = PipeJobReport | DigestReport;
 type OnPart = (report: PartReport | TailReport) => void;
 
 const here = new URL(import.meta.url);
+
+/** Starts threads for about `bytes`, while what they need is still being prepared. */
+export const prepareThreads = (bytes: number, asked?: number): void =>
+  startThreads(here, threadsFor(bytes / 2 ** 20, asked));
 
 /** Runs a job whose segments can be done in any order, in one thread per core. */
 export function runParallel(

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { StrongroomError } from '../errors.ts';
 import { assertFree, assertNoTerminal, assertOneOutput, assertThere } from './access.ts';
+import { startAhead } from './ahead.ts';
 import { type RecordOptions, recordOptions, tellRecorded, withRecord } from './custody/options.ts';
 import { bytes, plural, who } from './format.ts';
 import { report, tell } from './messages.ts';
@@ -60,6 +61,7 @@ async function run(archive: string, options: Options): Promise<void> {
     assertFree(output, 'directory');
   }
   assertThere(archive);
+  await startAhead(archive, options);
   const { open } = await import('../index.ts');
   const opened = await withHolder(archive, options, (access) =>
     withRecord(options, access.identity, (record) =>

@@ -10,6 +10,7 @@ import {
   trustOf,
   unlockIdentity,
 } from './access.ts';
+import { startAhead } from './ahead.ts';
 import {
   type CustodyOptions,
   newCustodyOptions,
@@ -99,6 +100,8 @@ export function addSeal(program: Command): void {
 
 async function run(source: string, options: Options): Promise<void> {
   const { output } = options;
+  assertThere(source);
+  await startAhead(source, options);
   const specs = options.quorum ?? [];
   const recipients = await recipientsOf(options);
   if (recipients.length + specs.length === 0) {
@@ -108,7 +111,6 @@ async function run(source: string, options: Options): Promise<void> {
     assertNoTerminal('an archive is binary');
     assertOneOutput(options);
   }
-  assertThere(source);
   const claims = options.claims === undefined ? undefined : await readClaims(options.claims);
   const trust = options.trust === undefined ? undefined : await trustOf({ trust: options.trust });
   if (!options.oms && (options.name !== undefined || options.shardSize !== undefined)) {

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { shownName } from '../engine/remote/location.ts';
 import type { Proof } from '../index.ts';
 import { assertThere, freshnessOf, trustOf, unlockIdentity } from './access.ts';
+import { startAhead } from './ahead.ts';
 import { bytes, plural, proved, who } from './format.ts';
 import { readLedgerPolicy } from './ledger/shared.ts';
 import { claimRows, lineage } from './lineage.ts';
@@ -64,8 +65,9 @@ export function addVerify(program: Command): void {
 }
 
 async function run(archive: string, options: Options): Promise<void> {
-  const trust = await trustOf(options);
   assertThere(archive);
+  await startAhead(archive, options);
+  const trust = await trustOf(options);
   const { verify } = await import('../index.ts');
   const freshness = await freshnessOf(options);
   const { requireLedger, custody, ledgerProof: proof, requirePq: quantumSafeOnly } = options;

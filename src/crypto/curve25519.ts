@@ -1,11 +1,15 @@
 /**
- * X25519 (RFC 7748) and Ed25519 (RFC 8032) over raw keys, by `node:crypto`. Which public
- * keys are worthless is decided by @noble/curves.
+ * X25519 (RFC 7748) and Ed25519 (RFC 8032) over raw keys, by `node:crypto`. Which public keys
+ * of Ed25519 are worthless is decided by @noble/curves.
  */
 import { diffieHellman, sign, verify } from 'node:crypto';
-import { ed25519, x25519 } from '@noble/curves/ed25519.js';
+import { createRequire } from 'node:module';
+import type * as Curves from '@noble/curves/ed25519.js';
 import { fromHex } from '../bytes.ts';
 import { privateKeyOf, publicKeyOf, rawPublicKey } from './der.ts';
+
+// Loaded on first use: most commands need no Ed25519.
+const require = createRequire(import.meta.url);
 
 const x25519Spki = fromHex('302a300506032b656e032100');
 const x25519Pkcs8 = fromHex('302e020100300506032b656e04220420');
@@ -30,7 +34,7 @@ export const x25519Secret = (scalar: Uint8Array, publicKey: Uint8Array): Uint8Ar
 /** Whether the key's shared secrets are not all zero. Clamping makes any scalar tell. */
 export function isX25519KeySound(publicKey: Uint8Array): boolean {
   try {
-    x25519.getSharedSecret(new Uint8Array(32), publicKey);
+    x25519Secret(new Uint8Array(32), publicKey).fill(0);
     return true;
   } catch {
     return false;
@@ -61,6 +65,7 @@ export const ed25519Verify = (
 
 /** Whether the key decodes, in its one spelling, to a point that is not of small order. */
 export function isEd25519KeySound(publicKey: Uint8Array): boolean {
+  const { ed25519 } = require('@noble/curves/ed25519.js') as typeof Curves;
   try {
     return !ed25519.Point.fromBytes(publicKey).isSmallOrder();
   } catch {

@@ -1,6 +1,7 @@
 /** Runs one job in several threads and gathers what they report. */
+import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
-import { parentPort, Worker, workerData } from 'node:worker_threads';
+import { parentPort, Worker } from 'node:worker_threads';
 import { asStrongroomError, StrongroomError } from '../errors.ts';
 import { interrupted } from './abort.ts';
 import { Control, type ControlBuffer, createControl } from './control.ts';
@@ -26,7 +27,8 @@ type Message<Report> =
   | { readonly kind: 'report'; readonly report: Report }
   | { readonly kind: 'error'; readonly error: ThreadError };
 
-interface ThreadData<Job> {
+/** What a thread waits for. */
+interface Order<Job> {
   readonly job: Job;
   readonly control: ControlBuffer;
 }
@@ -42,6 +44,36 @@ interface Running {
 
 const progressEveryMs = 100;
 const abandonAfterMs = 2000;
+
+/** Threads that were started and have no job yet, by their module. */
+const idle = new Map<string, Set<Worker>>();
+
+/**
+ * Starts threads of the module at `url` before there is a job: those are the first that
+ * `runThreads` takes. They do not keep the process alive.
+ */
+export function startThreads(url: URL, threads: number): void {
+  const waiting = idle.get(url.href) ?? new Set();
+  idle.set(url.href, waiting);
+  while (waiting.size < threadsWithin(threads)) {
+    const worker = new Worker(url);
+    worker.unref();
+    // One that cannot even start is replaced by one that says why
+    worker.on('error', () => {});
+    worker.on('exit', () => waiting.delete(worker));
+    waiting.add(worker);
+  }
+}
+
+function takeThread(url: URL): Worker {
+  const waiting = idle.get(url.href);
+  for (const worker of waiting ?? []) {
+    waiting?.delete(worker);
+    worker.ref();
+    return worker;
+  }
+  return new Worker(url);
+}
 
 /**
  * Runs `job` in at most `threads` threads of the module at `url`, which calls `serveJob`.
@@ -68,9 +100,7 @@ export async function runThreads<Job, Report>(
   };
 
   const start = (): Running => {
-    const worker = new Worker(url, {
-      workerData: { job, control: buffer } satisfies ThreadData<Job>,
-    });
+    const worker = takeThread(url);
     const ended = new Promise<void>((resolve) => {
       worker.on('message', (message: Message<Report>) => {
         if (message.kind === 'report') onReport(message.report);
@@ -83,6 +113,12 @@ export async function runThreads<Job, Report>(
         resolve();
       });
     });
+    try {
+      worker.postMessage({ job, control: buffer } satisfies Order<Job>);
+    } catch (error) {
+      void worker.terminate();
+      throw error;
+    }
     return { worker, ended };
   };
 
@@ -131,11 +167,11 @@ export type RunJob<Job, Report> = (
   signal: AbortSignal,
 ) => Promise<void>;
 
-/** The thread's side: runs the job that it was started for and reports failures. */
+/** The thread's side: runs the job that it is given and reports failures. */
 export async function serveJob<Job, Report>(run: RunJob<Job, Report>): Promise<void> {
   const port = parentPort;
   if (port === null) return;
-  const { job, control: buffer } = workerData as ThreadData<Job>;
+  const [{ job, control: buffer }] = (await once(port, 'message')) as [Order<Job>];
   const control = new Control(buffer);
   const post = (message: Message<Report>) => port.postMessage(message);
   const stopped = new AbortController();

@@ -2,7 +2,7 @@
  * Plaintext for loaders on the same machine, over HTTP/1.1 and a part of the S3 API: whoever
  * shows the token, or signs, reads; nobody writes.
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { CacheStatistics } from '../archive/lazy/cache.ts';
 import { isStrongroomError } from '../errors.ts';
 import type { Bucket } from './bucket.ts';
@@ -104,6 +104,8 @@ export function createGateway(options: GatewayOptions): Server {
     else refuse(response, 'InternalError');
   };
 
+  // Loaded here: every command would pay for it at its start
+  const { createServer } = process.getBuiltinModule('node:http');
   const server = createServer(
     {
       maxHeaderSize: limits.headerBytes,

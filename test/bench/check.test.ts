@@ -99,6 +99,12 @@ describe('noise', () => {
   });
 });
 
+it('allows more to another machine than the one of the baseline', () => {
+  const record = sceneOf(copy, ours('seal', [1.4, 1.4, 1.4]));
+  expect(compare(record, baseline(1, 0), 0.3)[0]).toMatchObject({ verdict: 'held', allowed: 0.3 });
+  expect(compare(record, baseline(1, 0), 0.2)[0]?.verdict).toBe('slower');
+});
+
 describe('memory', () => {
   it('may grow by a quarter', () => {
     expect(verdict(ours('seal', [1, 1, 1], 124e6), baseline(1, 0))?.verdict).toBe('held');

@@ -4,7 +4,8 @@
  * Specification: docs/format.md, "Paths and entries".
  */
 import { once } from 'node:events';
-import { pack } from 'tar-stream';
+import { createRequire } from 'node:module';
+import type * as TarStream from 'tar-stream';
 import type { Literals as PlacedLiterals } from '../../engine/pieces.ts';
 import { sharedBytes, sharedNumbers } from '../../engine/shared.ts';
 import { StrongroomError } from '../../errors.ts';
@@ -35,6 +36,9 @@ export interface TarLayout {
    */
   readonly literals: PlacedLiterals;
 }
+
+// Loaded on first use: only directories are laid out.
+const require = createRequire(import.meta.url);
 
 const endOfTar = new Uint8Array(2 * blockBytes);
 
@@ -119,6 +123,7 @@ async function encodeHeader(file: PlannedFile): Promise<Uint8Array> {
   const needsPax = file.mtime > maxInt32 || Buffer.byteLength(name) > 100;
   // The stream holds nothing but memory and is left without the file bytes it waits for:
   // to destroy it would cost three times as much as the header.
+  const { pack } = require('tar-stream') as typeof TarStream;
   const stream = pack();
   stream.entry({
     name,

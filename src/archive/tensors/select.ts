@@ -1,9 +1,9 @@
 /** Choosing files by the tensors that are in them. */
-import picomatch from 'picomatch';
 import type { Source } from '../../engine/source.ts';
 import { StrongroomError } from '../../errors.ts';
 import type { Unlocked } from '../reader.ts';
 import { PlaintextReader, SegmentReader } from '../segments.ts';
+import { globMatcher } from '../select.ts';
 import { findTensors, type ReadFile } from './find.ts';
 
 /**
@@ -29,7 +29,7 @@ export async function filesHolding(
     const tensors = await findTensors(files, read);
     const paths = new Set<string>();
     for (const glob of globs) {
-      const matches = picomatch(glob, { dot: true });
+      const matches = globMatcher(glob);
       const found = tensors.filter(({ name }) => matches(name));
       if (found.length === 0) {
         throw new StrongroomError('NO_SUCH_TENSOR', `no tensor in the archive matches ${glob}`);

@@ -5,9 +5,14 @@
  * The library's results are checked by whoever calls: too few shares, or altered ones, give
  * wrong bytes and no error.
  */
-import { combine, split } from 'shamir-secret-sharing';
+import { createRequire } from 'node:module';
+import type * as Shamir from 'shamir-secret-sharing';
 import { concat, equal, wipe } from '../../bytes.ts';
 import { StrongroomError } from '../../errors.ts';
+
+// Loaded on first use: few archives have quorums.
+const require = createRequire(import.meta.url);
+const shamir = () => require('shamir-secret-sharing') as typeof Shamir;
 
 /**
  * Shares of `secret`, each its ordinates and then its abscissa: one byte longer than the secret.
@@ -26,7 +31,7 @@ export async function splitSecret(
   // The library refuses a Buffer
   const plain = new Uint8Array(secret);
   try {
-    const shares = await split(plain, count, threshold);
+    const shares = await shamir().split(plain, count, threshold);
     // The last ones, so that a fault in making them shows while the secret is still here
     const again = await combineShares(shares.slice(-threshold), threshold);
     const fits = equal(again, plain);
@@ -54,7 +59,7 @@ export async function combineShares(
     throw new StrongroomError('SHARE_INVALID', 'the shares of a group do not go together');
   }
   try {
-    return threshold === 1 ? (used[0] as Uint8Array).slice(0, -1) : await combine(used);
+    return threshold === 1 ? (used[0] as Uint8Array).slice(0, -1) : await shamir().combine(used);
   } finally {
     wipe(...used);
   }

@@ -57,7 +57,7 @@ export function addRekey(program: Command): void {
     -i me.key --trust policy.json --reason "Bob left"
   strongroom rekey weights.srm -o new.srm --recipients-file team.txt \\
     --room 1000 -i lab.key --signer lab.key.card
-  strongroom rekey s3://models/w.srm -o s3://models/new.srm -r a.card \
+  strongroom rekey s3://models/w.srm -o s3://models/new.srm -r a.card \\
     -i lab.key --signer lab.key.card
   strongroom rekey weights.srm -o new.srm --quorum board.json -i lab.key \\
     --trust policy.json --request new.req --request-key new.req.key \\

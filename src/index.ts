@@ -50,6 +50,7 @@ export {
 } from './custody/registry/write.ts';
 export type { Storage } from './engine/memory.ts';
 export type { Progress, RunOptions } from './engine/pool.ts';
+export { authorizeHttp, type HeaderFields } from './engine/remote/authorization.ts';
 export { type ErrorCode, isStrongroomError, StrongroomError } from './errors.ts';
 export type { Credentials } from './gateway/credentials.ts';
 export type {

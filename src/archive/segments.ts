@@ -35,16 +35,21 @@ export const plaintextBytes = (payload: Payload, index: number): number =>
 
 export const isFinal = (payload: Payload, index: number): boolean => index === payload.segments - 1;
 
+/** Memory that a `LeafBuffer` takes. */
+export const leafBufferBytes = (segmentBytes: number, segments = 1): number =>
+  leafPrefixBytes + segments * (segmentBytes + segmentOverhead);
+
 /** A buffer for ciphertext segments with room before them for what a leaf hashes. */
 export class LeafBuffer {
-  readonly #bytes: Uint8Array<ArrayBuffer>;
+  readonly #bytes: Uint8Array;
   readonly #hash: TreeHash;
   /** The bytes of the segments, one behind the other. */
-  readonly segment: Uint8Array<ArrayBuffer>;
+  readonly segment: Uint8Array;
 
-  constructor(segmentBytes: number, hash: TreeHash, segments = 1) {
+  /** @param memory where it is to be, if it is there already: as long as `leafBufferBytes`. */
+  constructor(segmentBytes: number, hash: TreeHash, segments = 1, memory?: Uint8Array) {
     // One allocation of its own, so that its pages are reused for every segment.
-    this.#bytes = new Uint8Array(leafPrefixBytes + segments * (segmentBytes + segmentOverhead));
+    this.#bytes = memory ?? new Uint8Array(leafBufferBytes(segmentBytes, segments));
     this.#hash = hash;
     this.segment = this.#bytes.subarray(leafPrefixBytes);
   }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { assertFree, assertThere, trustOf } from './access.ts';
 import { encode, print, tell } from './messages.ts';
-import { type TrustOptions, trustOptions } from './options.ts';
+import { httpHeaderOption, type TrustOptions, trustOptions } from './options.ts';
 
 interface Options extends TrustOptions {
   readonly output?: string;
@@ -23,7 +23,7 @@ export function addBom(program: Command): void {
 `,
     )
     .option('-o, --output <FILE>', 'where to write it, instead of standard output');
-  trustOptions(command).action(run);
+  httpHeaderOption(trustOptions(command)).action(run);
 }
 
 async function run(archive: string, options: Options): Promise<void> {

@@ -3,7 +3,7 @@ import { readCards } from './access.ts';
 import { binaryBytes, bytes, plural, who } from './format.ts';
 import { claimRows, lineage } from './lineage.ts';
 import { report, table, warn } from './messages.ts';
-import { collect, jsonOption, keyringOption } from './options.ts';
+import { archiveOptions, collect, jsonOption } from './options.ts';
 
 interface Options {
   readonly keyring?: string;
@@ -29,7 +29,7 @@ export function addInspect(program: Command): void {
 `,
     )
     .option('--card <CARD>', 'verify its signature, and show it by its name; repeatable', collect);
-  jsonOption(keyringOption(command)).action(run);
+  jsonOption(archiveOptions(command)).action(run);
 }
 
 async function run(archive: string, options: Options): Promise<void> {

@@ -34,6 +34,8 @@ export function addOpen(program: Command): void {
   strongroom open weights.srm -o weights -i partner.key --signer lab.key.card
   strongroom open weights.srm -o some --only '*.json' -i me.key --trust p.json
   strongroom open s3://models/w.srm -o weights -i me.key --signer lab.key.card
+  strongroom open https://store.example/w.srm -o w -i me.key --trust p.json \\
+    --http-header 'Authorization: Bearer {env:TOKEN}'
   curl -s URL | strongroom open - -o weights -i me.key --signer lab.key.card
   strongroom open w.srm -o w --request eval.req --request-key eval.req.key \\
     --approvals ada.approval cleo.approval dan.approval --trust policy.json

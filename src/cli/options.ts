@@ -124,8 +124,18 @@ export const trustOptions = (command: Command): Command =>
     .option('--signer <CARD>', 'trust this author; repeatable', collect)
     .option('--trust <POLICY>', 'trust whom a policy file names');
 
-export const keyringOption = (command: Command): Command =>
-  command.option('--keyring <FILE>', 'a detached key ring, instead of the one inside');
+export const httpHeaderOption = (command: Command): Command =>
+  command.option(
+    '--http-header <HEADER>',
+    'show it to its server: "NAME: {env:VAR}" or {file:PATH}; repeatable',
+    collect,
+  );
+
+/** What every command takes that reads an archive, which may be elsewhere. */
+export const archiveOptions = (command: Command): Command =>
+  httpHeaderOption(
+    command.option('--keyring <FILE>', 'a detached key ring, instead of the one inside'),
+  );
 
 /** How old a key ring may be. */
 export const freshnessOptions = (command: Command): Command =>
@@ -157,7 +167,7 @@ export interface AccessOptions extends TrustOptions, FreshnessOptions, Passphras
 export const accessOptions = (command: Command): Command =>
   passphraseOptions(
     freshnessOptions(
-      keyringOption(
+      archiveOptions(
         trustOptions(command.requiredOption('-i, --identity <FILE>', 'whose key opens it')),
       ),
     ),

@@ -7,6 +7,7 @@ import { addCat } from './cat.ts';
 import { addCeremony } from './ceremony/ceremony.ts';
 import { addCustody } from './custody/custody.ts';
 import { addGrant } from './grant.ts';
+import { authorizeArchives } from './http-header.ts';
 import { addInspect } from './inspect.ts';
 import { addKeygen } from './keygen.ts';
 import { addKeys } from './keys/keys.ts';
@@ -57,6 +58,7 @@ else to standard error. STRONGROOM_DEBUG=1 shows where an error came from.`,
     program.commandsGroup(`${heading}:`);
     for (const add of commands) add(program);
   }
+  program.hook('preAction', (_, command) => authorizeArchives(command));
   speakAlike(program);
   return program;
 }

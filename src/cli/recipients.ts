@@ -5,10 +5,10 @@ import { plural, who } from './format.ts';
 import { report, table, warn } from './messages.ts';
 import {
   type AccessOptions,
+  archiveOptions,
   collect,
   freshnessOptions,
   jsonOption,
-  keyringOption,
   passphraseOptions,
   trustOptions,
 } from './options.ts';
@@ -35,7 +35,7 @@ export function addRecipients(program: Command): void {
     )
     .option('--card <CARD>', 'show this card by its name; repeatable', collect)
     .option('-i, --identity <FILE>', 'check with this key that the list is genuine');
-  const options = freshnessOptions(keyringOption(trustOptions(command)));
+  const options = freshnessOptions(archiveOptions(trustOptions(command)));
   jsonOption(passphraseOptions(options)).action(run);
 }
 

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { shownName } from '../engine/remote/location.ts';
 import { StrongroomError } from '../errors.ts';
 import type { KeyHolder, QuorumChange } from '../index.ts';
 import { assertFree, assertThere, recipientsOf, withAccess } from './access.ts';
@@ -35,6 +36,7 @@ interface Options extends AccessOptions, ApprovalOptions, CustodyOptions {
   readonly hideRecipients?: boolean;
   readonly reason?: string;
   readonly room?: number;
+  readonly overwrite?: boolean;
   readonly threads?: number;
   readonly json?: boolean;
   readonly quiet?: boolean;
@@ -55,25 +57,28 @@ export function addRekey(program: Command): void {
     -i me.key --trust policy.json --reason "Bob left"
   strongroom rekey weights.srm -o new.srm --recipients-file team.txt \\
     --room 1000 -i lab.key --signer lab.key.card
+  strongroom rekey s3://models/w.srm -o s3://models/new.srm -r a.card \\
+    -i lab.key --signer lab.key.card
   strongroom rekey weights.srm -o new.srm --quorum board.json -i lab.key \\
     --trust policy.json --request new.req --request-key new.req.key \\
     --approvals ada.approval cleo.approval dan.approval
 `,
     )
-    .requiredOption('-o, --output <FILE>', 'the archive to be')
+    .requiredOption('-o, --output <FILE>', 'the archive to be, or s3://BUCKET/KEY')
     .option('-r, --recipient <CARD>', 'who can open it; repeatable', collect)
     .option('--recipients-file <FILE>', 'a card path on each line, relative to FILE')
     .option('--quorum <SPEC>', 'who can open it together; repeatable', collect)
     .option('--without-quorums', 'drop the quorums that the old archive has')
     .option('--hide-recipients', 'leave out whose keys open it')
     .option('--reason <TEXT>', 'recorded in the new key ring')
-    .option('--room <N>', 'room for so many recipients', integer('--room', 1, 10_000));
+    .option('--room <N>', 'room for so many recipients', integer('--room', 1, 10_000))
+    .option('--overwrite', 'replace an object in a store that has the name');
   const withOptions = custodyOptions(approvalOptions(accessOptions(command)));
   jsonOption(runOptions(withOptions)).action(run);
 }
 
 async function run(archive: string, options: Options): Promise<void> {
-  const { output, reason, room, hideRecipients, custody } = options;
+  const { output, reason, room, hideRecipients, overwrite, custody } = options;
   const { quorum: specs = [], withoutQuorums = false } = options;
   if (withoutQuorums && specs.length > 0) {
     throw new StrongroomError('USAGE', '--quorum and --without-quorums do not go together', {
@@ -93,11 +98,12 @@ async function run(archive: string, options: Options): Promise<void> {
       ? await Promise.all(specs.map((path) => readQuorumSpec(path)))
       : undefined;
   const done = await withAccess(options, false, (access) => {
-    const named = { output, recipients, quorums, hideRecipients, reason, room, custody };
+    const onNotice = (message: string) => tell(message, options);
+    const named = { output, overwrite, recipients, quorums, hideRecipients, reason, room, custody };
     const seal = (holder?: KeyHolder) =>
       withLedger(options, (ledger) =>
         operate('rekeying', options, (run) =>
-          rekey(archive, { ...run, ...access, ...named, holder, ledger }),
+          rekey(archive, { ...run, ...access, ...named, onNotice, holder, ledger }),
         ),
       );
     return byApprovals(options) ? withApprovals(archive, options, access.trust, seal) : seal();
@@ -110,7 +116,7 @@ async function run(archive: string, options: Options): Promise<void> {
   tell(`sealed ${bytes(done.archiveBytes)} anew into ${output}, for ${who}`, options);
   tell(`verified all of it; content ${done.contentRoot}`, {
     ...options,
-    hint: `${archive} is as it was: remove it once everyone has the new one`,
+    hint: `${shownName(archive)} is as it was: remove it once everyone has the new one`,
   });
   tellRecorded(done.custody?.old, options);
   tellRecorded(done.custody?.new, options);

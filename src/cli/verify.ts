@@ -10,9 +10,9 @@ import { report, table } from './messages.ts';
 import { readOmsPublicKey } from './oms/keys.ts';
 import {
   type AccessOptions,
+  archiveOptions,
   freshnessOptions,
   jsonOption,
-  keyringOption,
   passphraseOptions,
   runOptions,
   trustOptions,
@@ -60,7 +60,7 @@ export function addVerify(program: Command): void {
     .option('--oms-key <PEM>', 'demand a bundle over its files by this ECDSA key, in it')
     .option('--ledger-proof <FILE>', 'that proof, if it is not beside the custody file');
   jsonOption(
-    runOptions(passphraseOptions(freshnessOptions(keyringOption(trustOptions(command))))),
+    runOptions(passphraseOptions(freshnessOptions(archiveOptions(trustOptions(command))))),
   ).action(run);
 }
 

@@ -138,11 +138,26 @@ export async function openArchive(path: string, options: LoaderOptions): Promise
       threads === 0
         ? await Promise.all(Array.from({ length: reads }, () => openLane(job)))
         : Array.from({ length: threadsWithin(Math.max(threads, reads)) }, () => startLane(job));
+    // So that the first read waits for nothing but its segments
+    const ready = Promise.all(lanes.map((lane) => lane.ready()));
+    try {
+      await orAborted(ready, options.signal);
+    } catch (error) {
+      ready.catch(() => {});
+      await Promise.all(lanes.map((lane) => lane.close()));
+      throw error;
+    }
     return loader(name, archive, lanes, options);
   } catch (error) {
     archive.wipe();
     throw error;
   }
+}
+
+/** The segments that a stream is still to read. */
+interface Passage {
+  next: number;
+  readonly last: number;
 }
 
 function loader(
@@ -158,7 +173,7 @@ function loader(
   const files = manifest.entries.filter((entry) => entry.type === 'file');
   const byPath = new Map(files.map((file) => [file.path, file]));
   const mostAhead = Math.ceil(readAheadBytes / segmentBytes);
-  let streams = 0;
+  const streams = new Set<Passage>();
 
   const entryOf = (path: string): FileEntry => {
     const entry = byPath.get(path);
@@ -196,6 +211,10 @@ function loader(
     return fits;
   };
 
+  /** Whether another stream is under way that has yet to come to a segment. */
+  const isFollowed = (passage: Passage, index: number): boolean =>
+    [...streams].some((each) => each !== passage && each.next <= index && index <= each.last);
+
   async function* partsOf(
     entry: FileEntry,
     { offset = 0, length = entry.size - offset, signal }: StreamOptions = {},
@@ -206,22 +225,28 @@ function loader(
     const from = entry.offset + offset;
     const to = from + length;
     const last = Math.floor((to - 1) / segmentBytes);
-    let next = Math.floor(from / segmentBytes);
-    let ahead = next + 1;
-    streams++;
+    const passage = { next: Math.floor(from / segmentBytes), last };
+    let ahead = passage.next + 1;
+    streams.add(passage);
     try {
-      for (; next <= last; next++) {
+      for (; passage.next <= last; passage.next++) {
+        const { next } = passage;
         const wanted = cache.acquire(next, signal);
         // Each stream its share, so that none drives out what another has read ahead
-        const share = Math.min(mostAhead, Math.floor(capacity / streams) - 2);
+        const share = Math.min(mostAhead, Math.floor(capacity / streams.size) - 2);
         ahead = Math.max(ahead, next + 1);
         while (ahead <= Math.min(last, next + share) && cache.prefetch(ahead)) ahead++;
-        const { bytes, release } = await wanted;
+        const { bytes, release, spend } = await wanted;
         const at = next * segmentBytes;
-        yield { bytes: bytes.subarray(Math.max(0, from - at), to - at), release };
+        const part = bytes.subarray(Math.max(0, from - at), to - at);
+        const isWhole = part.length === bytes.length;
+        yield {
+          bytes: part,
+          release: () => (isWhole && !isFollowed(passage, next) ? spend() : release()),
+        };
       }
     } finally {
-      streams--;
+      streams.delete(passage);
     }
   }
 

@@ -30,8 +30,7 @@ import {
 } from '../custody/quorum/split.ts';
 import { exists } from '../engine/files.ts';
 import type { RunOptions } from '../engine/pool.ts';
-import { isRemote, shownName } from '../engine/remote/location.ts';
-import { locationOf } from '../engine/source.ts';
+import { isRemote } from '../engine/remote/location.ts';
 import { asStrongroomError, StrongroomError } from '../errors.ts';
 import { encodeJson } from '../json.ts';
 import { assertSealable, type Card } from '../keys/card.ts';
@@ -46,17 +45,13 @@ import { beginCustody, newCustodyFile } from './custody/begin.ts';
 import type { CustodyOptions, Recorded } from './custody/place.ts';
 import { type OmsSealOptions, prepareOms } from './oms/sealing.ts';
 import { type Beginning, beginArchive } from './output/beginning.ts';
-import { objectOutput } from './output/object.ts';
-import { type ArchiveOutput, fileOutput, standardOutput } from './output/output.ts';
+import { assertWritable, type OutputOptions, openOutput } from './output/open.ts';
+import type { ArchiveOutput } from './output/output.ts';
 import { inputsDigest } from './output/state.ts';
 
-export interface SealOptions extends RunOptions, CustodyOptions, OmsSealOptions {
+export interface SealOptions extends RunOptions, OutputOptions, CustodyOptions, OmsSealOptions {
   /** Path of the archive to be, `s3://BUCKET/KEY`, or `-` for standard output. */
   readonly output: string;
-  /** Replace an object that has the name; files never are. */
-  readonly overwrite?: boolean | undefined;
-  /** Told what became of an earlier upload that was broken off. */
-  readonly onNotice?: ((message: string) => void) | undefined;
   /** Who can open it alone: at least one unless there are quorums, all of the signer's suite. */
   readonly recipients: readonly Card[];
   /** Who can open it together, each in a way of its own; their names and keys are public. */
@@ -110,9 +105,7 @@ export async function seal(source: string, options: SealOptions): Promise<SealRe
   const claims = withParents(options.claims, options.parents);
   assertFit(options, claims);
   const oms = await prepareOms(source, options);
-  if (options.overwrite && !/^s3:/i.test(options.output)) {
-    throw new StrongroomError('USAGE', 'a file is never replaced: --overwrite is for s3:// only');
-  }
+  assertWritable(options.output, options);
   const local = options.output !== '-' && !isRemote(options.output);
   if (source !== '-' && local) assertApart(source, options.output);
   const plan =
@@ -125,7 +118,8 @@ export async function seal(source: string, options: SealOptions): Promise<SealRe
   let beginning: Beginning | undefined;
   try {
     const custody = newCustodyFile(options);
-    output = await openOutput(plan, claims, options);
+    const inputs = plan === undefined ? undefined : inputsOf(plan, claims, options);
+    output = await openOutput(options.output, signer, inputs, options);
     beginning = output.begun?.beginning ?? (await begin(options));
     const { core, keys, ring, header } = beginning;
     const payload = await sealPayload(beginning, plan, output, oms.sharding, options);
@@ -264,25 +258,6 @@ const inSource = (output: string) =>
     file: output,
   });
 
-async function openOutput(
-  plan: Plan | undefined,
-  claims: Claims | undefined,
-  options: SealOptions,
-): Promise<ArchiveOutput> {
-  const { output, signal, signer, overwrite = false, onNotice = () => {} } = options;
-  if (output === '-') return standardOutput(signal);
-  const at = locationOf(output);
-  if (at.kind === 'file') return fileOutput(output);
-  if (at.kind === 'http') {
-    throw new StrongroomError('USAGE', `${shownName(output)}: nothing is written over HTTP`, {
-      hint: 'write to s3://BUCKET/KEY, or to a file',
-    });
-  }
-  const inputs = plan === undefined ? undefined : inputsOf(plan, claims, options);
-  const { signal: never } = new AbortController();
-  return objectOutput({ at, overwrite, signal: signal ?? never, signer, inputs, onNotice });
-}
-
 /** All that makes an archive what it is, but for what is random. */
 function inputsOf(plan: Plan, claims: Claims | undefined, options: SealOptions): string {
   const { entries, pieces } = plan;
@@ -334,10 +309,7 @@ async function sealPayload(
   const length = plan?.pieces.length ?? 0;
   const segments = plan === undefined ? 0 : segmentCount(length, segmentBytes);
   const leaves = new LeafCollector(suite.hash.bytes, plan === undefined ? undefined : segments);
-  for (const { from, hashes } of output.begun?.leaves ?? []) {
-    const count = hashes.length / suite.hash.bytes;
-    leaves.add({ indices: Array.from({ length: count }, (_, i) => from + i), hashes });
-  }
+  leaves.addRuns(output.begun?.leaves ?? []);
   const onLeaves = (report: LeafReport) => leaves.add(report);
   const onPart = (report: PartReport | TailReport) =>
     output.onPart(report, (from, to) => leaves.range(from, to));

@@ -22,28 +22,16 @@ import botocore.config
 import botocore.exceptions
 import fsspec
 import gguf
-import kubernetes_validate
 import magika
 import numpy
 import onnxruntime
 import s3fs
 import safetensors.numpy
-import yaml
 from boto3.s3.transfer import TransferConfig
+from checks import expect, finish
 
 ROOT = Path(__file__).resolve().parents[2]
 RANDOM = numpy.random.default_rng(18)
-
-passed, failed = 0, 0
-
-
-def expect(name: str, condition: object, detail: object = '') -> None:
-    global passed, failed
-    if condition:
-        passed += 1
-    else:
-        failed += 1
-        print(f'failed: {name} {detail}'.strip())
 
 
 def made(*words: object) -> str:
@@ -94,11 +82,11 @@ def make_gguf(path: Path) -> dict[str, numpy.ndarray]:
 
 
 @contextmanager
-def gateway(command: list[str], work: Path, keys: list[object], *archives: str):
-    """A gateway's environment, while it serves."""
+def gateway(command: list[str], work: Path, keys: list[object], *archives: str, inherit=None):
+    """A gateway's environment, while it serves; `inherit` is what it has itself."""
     env = work / 'gateway.env'
     words = [*command, 'serve', *archives, '--write-env', env, '-q', *keys]
-    process = subprocess.Popen([str(word) for word in words])
+    process = subprocess.Popen([str(word) for word in words], env=inherit)
     try:
         while not env.exists():
             if process.poll() is not None:
@@ -247,17 +235,6 @@ def check_tensors(command: list[str], work: Path, keys: list[object], plain: dic
         expect('types of GGUF', ours == types, ours.items() ^ types.items())
 
 
-def check_manifests() -> None:
-    """What deploy/ holds, against the schemas of Kubernetes."""
-    for path in sorted((ROOT / 'deploy').glob('*.yaml')):
-        for document in yaml.safe_load_all(path.read_text()):
-            try:
-                kubernetes_validate.validate(document, '1.34', strict=True)
-                expect(f'{path.name} {document["kind"]}', True)
-            except kubernetes_validate.ValidationError as error:
-                expect(f'{path.name} {document["kind"]}', False, error.message)
-
-
 def main(command: list[str]) -> int:
     for name in [name for name in os.environ if name.startswith('AWS_')]:
         del os.environ[name]
@@ -286,9 +263,7 @@ def main(command: list[str]) -> int:
             check_onnx(models['magika'], work)
         check_run(command, work, keys)
         check_tensors(command, work, keys, {'sharded': sharded, 'gguf': quantized})
-    check_manifests()
-    print(f'{passed} passed, {failed} failed')
-    return 1 if failed else 0
+    return finish()
 
 
 if __name__ == '__main__':

@@ -2,7 +2,7 @@
 # What the project writes against second readers: logs in Go, archives in Python; and models that
 # it signs against the reference implementation of Open Model Signing, both ways; archives in an
 # object store, with a server that speaks S3; and what it serves against the clients that load
-# models. Needs the build, Python 3.11, and for logs Go 1.26.
+# models, which is also told in one story, from sealing to the model's own runtime. Needs the build, Python 3.11, and for logs Go 1.26.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -43,3 +43,5 @@ environment deploy deploy-requirements.txt
 .venv/oms/bin/python -B test/interop/oms.py "$@"
 .venv/store/bin/python -B test/interop/store.py "$@"
 .venv/deploy/bin/python -B test/interop/deploy.py "$@"
+.venv/deploy/bin/python -B test/interop/recipes.py "$@"
+.venv/deploy/bin/python -B test/interop/story.py "$PWD/.venv/store/bin/moto_server" "$@"

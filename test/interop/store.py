@@ -16,22 +16,11 @@ import time
 from pathlib import Path
 
 import boto3
+from checks import expect, finish
 
 BUCKET = 'models'
 SECRET = 'a-secret-that-nobody-may-see'
 BIG = 90_000_000
-
-passed, failed = 0, 0
-
-
-def expect(name: str, condition: object, detail: object = '') -> bool:
-    global passed, failed
-    if condition:
-        passed += 1
-    else:
-        failed += 1
-        print(f'failed: {name} {detail}'.strip())
-    return bool(condition)
 
 
 def free_port() -> int:
@@ -43,7 +32,7 @@ def free_port() -> int:
 class Store:
     """The server, its client, and the command as its user runs it."""
 
-    def __init__(self, command: list[str], scratch: Path) -> None:
+    def __init__(self, command: list[str], scratch: Path, server: str = 'moto_server') -> None:
         self.command, self.scratch = command, scratch
         port = free_port()
         endpoint = f'http://127.0.0.1:{port}'
@@ -57,9 +46,8 @@ class Store:
             'STRONGROOM_STATE_DIR': str(self.state),
         }
         os.environ.update(AWS_ACCESS_KEY_ID='tester', AWS_SECRET_ACCESS_KEY=SECRET)
-        server = Path(sys.executable).with_name('moto_server')
         self.server = subprocess.Popen(
-            [server, '-H', '127.0.0.1', '-p', str(port)],
+            [Path(sys.executable).parent / server, '-H', '127.0.0.1', '-p', str(port)],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -223,8 +211,7 @@ def main(command: list[str]) -> int:
         finally:
             store.server.terminate()
             store.server.wait()
-    print(f'{passed} passed, {failed} failed')
-    return 1 if failed else 0
+    return finish()
 
 
 if __name__ == '__main__':

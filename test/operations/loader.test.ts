@@ -110,6 +110,38 @@ describe('what is read', () => {
     expect(archive.statistics()).toMatchObject({ decrypted, misses: decrypted });
   });
 
+  it('takes a few places of a large cache, if nobody comes back to it', async () => {
+    const readAheadBytes = 4 * segmentBytes;
+    const archive = await opened({ threads: 0, cacheBytes: 64 * segmentBytes, readAheadBytes });
+    await archive.readRange('big.bin', 50 * segmentBytes, 1);
+    expect((await all(archive.stream('big.bin'))).equals(big)).toBe(true);
+    const { bytes, misses } = archive.statistics();
+    expect(bytes).toBeLessThanOrEqual(12 * segmentBytes);
+    // What was wanted before is there still
+    await archive.readRange('big.bin', 50 * segmentBytes, 1);
+    expect(archive.statistics().misses).toBe(misses);
+  });
+
+  it('is read once for two streams of which one follows the other', async () => {
+    const archive = await opened({ threads: 0, cacheBytes: 200 * segmentBytes });
+    const parts: Uint8Array[][] = [[], []];
+    const streams = [archive.stream('big.bin'), archive.stream('big.bin')];
+    const step = async (i: 0 | 1) => {
+      const { value } = (await streams[i]?.next()) ?? {};
+      if (value instanceof Uint8Array) parts[i]?.push(value);
+      return value instanceof Uint8Array;
+    };
+    await step(1);
+    while (await step(0)) {
+      // To the end, while the other stands at its beginning
+    }
+    while (await step(1)) {
+      // From the cache
+    }
+    for (const each of parts) expect(Buffer.concat(each).equals(big)).toBe(true);
+    expect(archive.statistics().decrypted).toBeLessThanOrEqual(103);
+  });
+
   it('is headers alone for a list of tensors', async () => {
     const archive = await opened({ threads: 0, readAheadBytes: 0 });
     const tensors = await archive.tensors();

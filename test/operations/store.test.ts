@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { isStrongroomError, open, seal, verify } from '#strongroom/index.js';
+import { inspect, isStrongroomError, open, rekey, seal, verify } from '#strongroom/index.js';
 import {
   noise,
   outcome,
@@ -187,6 +187,94 @@ describe('an upload that fails', () => {
     expect(notices.join()).toContain('gave up');
     await expectSame(output, changing);
     nothingLeft();
+  });
+});
+
+describe('an archive is rekeyed', () => {
+  const [from, output] = ['s3://models/old.srm', 's3://models/anew.srm'];
+  const anew = (more = {}) =>
+    rekey(from, {
+      identity: who.author,
+      holder: who.reader,
+      trust: who.trust,
+      recipients: [who.reader.card],
+      output,
+      threads: 2,
+      onNotice: (message: string) => void notices.push(message),
+      ...more,
+    });
+  const sent = () =>
+    store.asked.flatMap((each) => (each.operation === 'part' ? [each.part] : [])).sort();
+
+  beforeEach(async () => {
+    store.objects.clear();
+    await seal(big, sealing(from));
+    store.asked.length = 0;
+  });
+
+  it('within the store, in parts', async () => {
+    const made = await anew();
+    expect(sent()).toEqual([1, 2, 3]);
+    await expectSame(output, big);
+    expect((await inspect(output)).archive).toBe(made.archive);
+    expect(made.archive).not.toBe((await inspect(from)).archive);
+    expect((await verify(output, { trust: who.trust })).rekeyed).toEqual(made.rekeyed);
+    expect(await outcome(() => anew())).toBe('OUTPUT_EXISTS');
+    const again = await anew({ overwrite: true });
+    expect((await inspect(output)).archive).toBe(again.archive);
+    nothingLeft();
+  });
+
+  it('in one part, if it is small', async () => {
+    await seal(small, sealing(from, { overwrite: true }));
+    await anew();
+    expect(store.asked.filter(({ operation }) => operation === 'put')).toHaveLength(2);
+    await expectSame(output, small);
+  });
+
+  it('and goes on where it was', async () => {
+    store.fault = ({ operation, part }) => (operation === 'part' && part > 1 ? reset : undefined);
+    expect(await outcome(() => anew())).toBe('NETWORK');
+    const kept = [...(store.uploads.values().next().value ?? [])].map(([number]) => number);
+    expect(kept.length).toBeGreaterThan(0);
+    store.fault = () => undefined;
+    store.asked.length = 0;
+    await anew();
+    expect(sent().filter((part) => kept.includes(part))).toEqual([]);
+    expect(notices.join()).toContain(`${kept.length} parts are there`);
+    await expectSame(output, big);
+    nothingLeft();
+  });
+
+  it('or begins anew, for others', async () => {
+    store.fault = ({ operation, part }) => (operation === 'part' && part > 1 ? reset : undefined);
+    expect(await outcome(() => anew())).toBe('NETWORK');
+    store.fault = () => undefined;
+    await anew({ recipients: [who.reader.card, who.insider.card] });
+    expect(notices.join()).toContain('gave up');
+    await expectSame(output, big);
+    nothingLeft();
+  });
+
+  it('and says so if the store has not what was sent', async () => {
+    store.fault = ({ operation, key }) => {
+      const object = store.objects.get(key);
+      // Only verifying all of it tells
+      if (operation === 'head' && key.endsWith('/anew.srm') && object !== undefined) {
+        object.bytes.fill(0, 20 * 2 ** 20, 20 * 2 ** 20 + 9);
+      }
+      return undefined;
+    };
+    const error = await anew().catch((thrown: unknown) => thrown);
+    expect(isStrongroomError(error, 'SEGMENT_INVALID')).toBe(true);
+    expect(String(error)).toContain('it is written, but was not verified');
+  });
+
+  it('but not to an address that is only read', async () => {
+    const refused = (to: string, more = {}) => outcome(() => anew({ output: to, ...more }));
+    expect(await refused('https://host/x.srm')).toBe('USAGE');
+    expect(await refused('-')).toBe('USAGE');
+    expect(await refused(join(workspace(), 'x.srm'), { overwrite: true })).toBe('USAGE');
   });
 });
 

@@ -62,6 +62,14 @@ export class LeafCollector {
     this.#count += indices.length;
   }
 
+  /** Adds the hashes of runs of segments, each from the first of the run on. */
+  addRuns(runs: readonly { readonly from: number; readonly hashes: Uint8Array }[]): void {
+    for (const { from, hashes } of runs) {
+      const count = hashes.length / this.#bytes;
+      this.add({ indices: Array.from({ length: count }, (_, i) => from + i), hashes });
+    }
+  }
+
   #makeRoom(count: number): void {
     if (count <= this.#came.length) return;
     const room = Math.max(count, 2 * this.#came.length);

@@ -9,9 +9,9 @@ import { using } from '../../engine/files.ts';
 import { openSource, type SourceLocation } from '../../engine/source.ts';
 import type { TreeLocation } from '../../engine/tree.ts';
 import { isFinal, LeafBuffer, type Payload, SegmentReader } from '../segments.ts';
-import { claimFrom, SegmentStream } from '../stream.ts';
-import { type LeafReport, LeafReporter } from './leaves.ts';
-import { atOffsets } from './sinks.ts';
+import { SegmentStream } from '../stream.ts';
+import { LeafReporter } from './leaves.ts';
+import { claimFor, type SealJobReport, type SealTarget, sealSink } from './target.ts';
 
 export interface RekeyJob {
   readonly kind: 'rekey';
@@ -21,27 +21,26 @@ export interface RekeyJob {
   readonly floe: FloeState;
   /** What it becomes: as many segments of the same length, elsewhere and under another key. */
   readonly next: { readonly payload: Payload; readonly floe: FloeState };
-  /** The archive being written. */
-  readonly output: string;
+  readonly output: SealTarget;
 }
 
 export async function rekeySegments(
   job: RekeyJob,
   control: Control,
-  report: (leaves: LeafReport) => void,
+  report: (report: SealJobReport) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const { payload, next } = job;
+  const { payload, next, output } = job;
   const decryption = createThreadCipher(job.floe);
   const encryption = createThreadCipher(next.floe);
   const plaintext = new Uint8Array(payload.segmentBytes);
   const leaf = new LeafBuffer(payload.segmentBytes, treeHashes[payload.hash]);
   const leaves = new LeafReporter(report);
   try {
-    await using(openSource(job.source, signal), (source) =>
-      using(atOffsets(job.output, next.payload, control), async (sink) => {
+    await using(sealSink(output, next.payload, { control, signal, report, leaves }), (sink) =>
+      using(openSource(job.source, signal), async (source) => {
         const reader = await SegmentReader.open(source, payload, job.tree);
-        const stream = new SegmentStream(reader, claimFrom(control, payload.segments));
+        const stream = new SegmentStream(reader, claimFor(output, next.payload, control));
         for (let next = await stream.next(); next !== undefined; next = await stream.next()) {
           const { index, segment } = next;
           const final = isFinal(payload, index);
@@ -49,9 +48,10 @@ export async function rekeySegments(
           const plain = plaintext.subarray(0, length);
           const written = encryption.encrypt(plain, index, final, leaf.segment);
           leaves.add(index, leaf.digest(index, written));
-          sink.write(leaf.segment.subarray(0, written), index);
+          if (!(await sink.write(leaf.segment.subarray(0, written), index))) break;
           control.report(length);
         }
+        await sink.finish?.();
         leaves.flush();
       }),
     );

@@ -1,6 +1,7 @@
 /** Where a new archive goes: a file, standard output, or an object store, part by part. */
 import type { Control } from '../../engine/control.ts';
 import type { Payload } from '../segments.ts';
+import { type Claim, claimFrom } from '../stream.ts';
 import type { LeafReport, LeafReporter } from './leaves.ts';
 import { intoParts, type PartReport, type PartsTarget, type TailReport } from './parts.ts';
 import { atOffsets, inOrder, type SegmentSink } from './sinks.ts';
@@ -52,5 +53,20 @@ export function runsOf(target: SealTarget, payload: Payload, control: Control) {
       }
       return control.stopped ? undefined : next++;
     },
+  };
+}
+
+/** The same for a thread that reads ahead: it claims whole parts of an upload, in order. */
+export function claimFor(target: SealTarget, payload: Payload, control: Control): Claim {
+  if (target.kind !== 'parts') return claimFrom(control, payload.segments);
+  const { claim } = runsOf(target, payload, control);
+  return (most) => {
+    const claimed: number[] = [];
+    while (claimed.length < most) {
+      const index = claim();
+      if (index === undefined) break;
+      claimed.push(index);
+    }
+    return claimed;
   };
 }

@@ -1,11 +1,15 @@
 /**
  * Verified plaintext segments in a bounded memory. Whoever reads one pins it, and what is not
  * pinned may give way to another. Nothing is in it before its segment was verified.
+ *
+ * What a stream has passed and nobody follows gives way first, the latest of it before all, and
+ * before more memory is taken: a stream goes through a few places that stay in the processor's
+ * own caches, and drives out nothing that others come back to.
  */
 import { wipe } from '../../bytes.ts';
 import { interrupted, orAborted } from '../../engine/abort.ts';
 import { sharedBytes } from '../../engine/shared.ts';
-import { archiveClosed, type Lane } from './lane.ts';
+import { archiveClosed, type Lane, placeBytes, plaintextIn } from './lane.ts';
 
 /** A segment that stays where it is until it is released. */
 export interface PinnedSegment {
@@ -13,6 +17,12 @@ export interface PinnedSegment {
   readonly bytes: Uint8Array;
   /** To be called once. */
   release(): void;
+}
+
+/** A segment of the cache's own. */
+interface Pinned extends PinnedSegment {
+  /** Releases it as one that nobody is likely to want again, unless it was wanted before. */
+  spend(): void;
 }
 
 export interface CacheStatistics {
@@ -32,6 +42,10 @@ interface Held {
   /** Bytes of plaintext; 0 before it is ready. */
   length: number;
   pins: number;
+  /** How often it was wanted. */
+  uses: number;
+  /** Passed, and not wanted since. */
+  spent: boolean;
   state: 'waiting' | 'loading' | 'ready' | 'failed';
   readonly ready: Promise<void>;
   readonly settle: (error?: unknown) => void;
@@ -47,6 +61,8 @@ export class SegmentCache {
   /** By index, the least recently used first. */
   readonly #held = new Map<number, Held>();
   readonly #free: Uint8Array[] = [];
+  /** In the order in which they were spent; some may be wanted again since. */
+  #spent: Held[] = [];
   #made = 0;
   /** What somebody waits for, and what somebody may want next. */
   readonly #wanted: Held[] = [];
@@ -67,7 +83,7 @@ export class SegmentCache {
    * Segment `index`, pinned.
    * @throws StrongroomError INTERRUPTED on an abort; what the lane throws.
    */
-  async acquire(index: number, signal?: AbortSignal): Promise<PinnedSegment> {
+  async acquire(index: number, signal?: AbortSignal): Promise<Pinned> {
     let held = this.#held.get(index);
     this.#counts[held === undefined ? 'misses' : 'hits']++;
     let isFirst = this.#queue.length === 0;
@@ -84,18 +100,28 @@ export class SegmentCache {
       isFirst = true;
     }
     held.pins++;
+    held.uses++;
+    held.spent = false;
     this.#touch(held);
     if (held.state === 'waiting') this.#promote(held);
     this.#work();
-    try {
-      await orAborted(held.ready, signal);
-    } catch (error) {
-      this.#unpin(held);
-      throw error;
+    // What is there is given at once: nobody comes in between
+    if (held.state !== 'ready') {
+      try {
+        await orAborted(held.ready, signal);
+      } catch (error) {
+        this.#unpin(held);
+        throw error;
+      }
     }
     return {
-      bytes: held.memory.subarray(0, held.length),
+      bytes: plaintextIn(held.memory, held.length),
       release: () => this.#unpin(held),
+      spend: () => {
+        // What was wanted before may be wanted again
+        if (held.uses === 1) this.#spend(held);
+        this.#unpin(held);
+      },
     };
   }
 
@@ -135,7 +161,17 @@ export class SegmentCache {
       settle = (error) => (error === undefined ? resolve() : reject(error));
     });
     ready.catch(() => {});
-    const held: Held = { index, memory, length: 0, pins: 0, state: 'waiting', ready, settle };
+    const held: Held = {
+      index,
+      memory,
+      length: 0,
+      pins: 0,
+      uses: 0,
+      spent: false,
+      state: 'waiting',
+      ready,
+      settle,
+    };
     this.#held.set(index, held);
     orders.push(held);
     return held;
@@ -144,12 +180,31 @@ export class SegmentCache {
   #place(): Uint8Array | undefined {
     const free = this.#free.pop();
     if (free !== undefined) return free;
+    const spent = this.#lastSpent();
+    if (spent !== undefined) return spent;
     if (this.#made < this.#capacity) {
       this.#made++;
-      return sharedBytes(this.#segmentBytes);
+      return sharedBytes(placeBytes(this.#segmentBytes));
     }
     for (const held of this.#held.values()) {
       if (held.pins > 0 || held.state !== 'ready') continue;
+      this.#held.delete(held.index);
+      return held.memory;
+    }
+    return undefined;
+  }
+
+  #spend(held: Held): void {
+    held.spent = true;
+    this.#spent.push(held);
+    if (this.#spent.length <= 2 * this.#capacity) return;
+    // Without those that are named twice, or wanted since
+    this.#spent = [...new Set(this.#spent)].filter(({ spent }) => spent);
+  }
+
+  #lastSpent(): Uint8Array | undefined {
+    for (let held = this.#spent.pop(); held !== undefined; held = this.#spent.pop()) {
+      if (!held.spent || held.pins > 0 || this.#held.get(held.index) !== held) continue;
       this.#held.delete(held.index);
       return held.memory;
     }

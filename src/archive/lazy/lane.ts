@@ -3,21 +3,41 @@
  * thread that asks, or (`thread.ts`) in one of its own.
  */
 import { createThreadCipher, type FloeState } from '../../crypto/floe.ts';
+import { treeHashes } from '../../crypto/hash.ts';
 import { openSource, type SourceLocation } from '../../engine/source.ts';
-import type { TreeLocation } from '../../engine/tree.ts';
+import { leafPrefixBytes, type TreeLocation } from '../../engine/tree.ts';
 import { StrongroomError } from '../../errors.ts';
-import { isFinal, type Payload, SegmentReader } from '../segments.ts';
+import { isFinal, LeafBuffer, leafBufferBytes, type Payload, SegmentReader } from '../segments.ts';
 
 export interface Lane {
   /**
-   * Verifies and decrypts segment `index` to the beginning of `into`; zeros if it is not sound.
+   * Resolves when nothing has to be begun any more before a segment can be read.
+   * @throws StrongroomError TREE_INVALID, TRUNCATED, the source's.
+   */
+  ready(): Promise<void>;
+  /**
+   * Reads segment `index` into `place`, and verifies and decrypts it there: `plaintextIn` it is
+   * the plaintext then. What is not sound is not decrypted, or leaves zeros.
    * @returns the bytes of plaintext.
    * @throws StrongroomError SEGMENT_INVALID, TREE_INVALID, TRUNCATED, the source's.
    */
-  read(index: number, into: Uint8Array): Promise<number>;
+  read(index: number, place: Uint8Array): Promise<number>;
   /** Wipes keys and closes the source; what is being read fails or ends first. */
   close(): Promise<void>;
 }
+
+/** So far into a place, plaintext begins where a line of the processor's cache does. */
+const plaintextAt = 64;
+
+/**
+ * Memory for one segment, which goes through all of it: of two buffers, one for ciphertext and
+ * one for plaintext, not both would stay in a core's cache.
+ */
+export const placeBytes = (segmentBytes: number): number =>
+  plaintextAt - leafPrefixBytes + leafBufferBytes(segmentBytes);
+
+export const plaintextIn = (place: Uint8Array, length: number): Uint8Array =>
+  place.subarray(plaintextAt, plaintextAt + length);
 
 export const archiveClosed = (): StrongroomError =>
   new StrongroomError('ARCHIVE_CLOSED', 'the archive is closed');
@@ -30,10 +50,16 @@ export interface LaneJob {
   readonly floe: FloeState;
 }
 
-/** A lane in this thread. */
-export async function openLane({ source: location, payload, tree, floe }: LaneJob): Promise<Lane> {
+/**
+ * A lane in this thread.
+ * @param signal ends what it waits for, if the source is remote: now or later.
+ */
+export async function openLane(
+  { source: location, payload, tree, floe }: LaneJob,
+  signal?: AbortSignal,
+): Promise<Lane> {
   const cipher = createThreadCipher(floe);
-  const source = await openSource(location);
+  const source = await openSource(location, signal);
   let reader: SegmentReader;
   try {
     reader = await SegmentReader.open(source, payload, tree);
@@ -42,31 +68,36 @@ export async function openLane({ source: location, payload, tree, floe }: LaneJo
     source.close();
     throw error;
   }
-  // The reader has one buffer, so one segment is read after the other
+  const hash = treeHashes[payload.hash];
+  const isRemote = location.kind !== 'file';
+  const reading = new Set<Promise<unknown>>();
   let last: Promise<unknown> = Promise.resolve();
   let closed = false;
-  const next = <T>(work: () => T | Promise<T>): Promise<T> => {
-    const done = last.then(work);
-    last = done.catch(() => {});
-    return done;
+  const read = async (index: number, place: Uint8Array): Promise<number> => {
+    if (closed) throw archiveClosed();
+    const at = plaintextAt - leafPrefixBytes;
+    const leaf = new LeafBuffer(payload.segmentBytes, hash, 1, place.subarray(at));
+    const segment = await reader.run(index, 1, leaf).take(index);
+    if (closed) throw archiveClosed();
+    return cipher.decrypt(segment, index, isFinal(payload, index), leaf.segment);
   };
   return {
-    read: (index, into) =>
-      next(async () => {
-        if (closed) throw archiveClosed();
-        const segment = await reader.ciphertext(index);
-        return cipher.decrypt(segment, index, isFinal(payload, index), into);
-      }),
-    close() {
+    ready: () => Promise.resolve(),
+    read(index, place) {
+      // From a disk one after the other, each in the processor's caches; what is far away at once
+      const done = isRemote ? read(index, place) : last.then(() => read(index, place));
+      last = done.catch(() => {});
+      const settled: Promise<unknown> = last.then(() => reading.delete(settled));
+      reading.add(settled);
+      return done;
+    },
+    async close() {
       closed = true;
       // What waits for a network must not hold this up; a descriptor must not be gone under a read
-      const isRemote = location.kind !== 'file';
       if (isRemote) source.close();
-      return next(() => {
-        cipher.wipe();
-        reader.close();
-        if (!isRemote) source.close();
-      });
+      await Promise.all(reading);
+      cipher.wipe();
+      if (!isRemote) source.close();
     },
   };
 }

@@ -15,9 +15,10 @@ interface ThreadData {
   readonly job: LaneJob;
 }
 
-/** Reads segment `index` into shared memory, or ends. */
+/** Reads segment `index` into shared memory, says when it can, or ends. */
 type Order =
   | { readonly id: number; readonly index: number; readonly into: Uint8Array }
+  | { readonly id: number; readonly ready: true }
   | { readonly id: number; readonly close: true };
 
 type Answer =
@@ -26,7 +27,7 @@ type Answer =
 
 const here = new URL(import.meta.url);
 
-/** Starts a thread; what it fails at when it begins is told by the first read. */
+/** Starts a thread; what it fails at when it begins is told by every read. */
 export function startLane(job: LaneJob): Lane {
   const worker = new Worker(here, { workerData: { role, job } satisfies ThreadData });
   const waiting = new Map<
@@ -57,13 +58,17 @@ export function startLane(job: LaneJob): Lane {
       waiting.set(id, { resolve, reject });
       worker.postMessage(order(id));
     });
+  const whileAsked = (order: (id: number) => Order) => {
+    worker.ref();
+    return ask(order).finally(() => {
+      if (waiting.size === 0) worker.unref();
+    });
+  };
   return {
-    read(index, into) {
-      worker.ref();
-      return ask((id) => ({ id, index, into })).finally(() => {
-        if (waiting.size === 0) worker.unref();
-      });
+    async ready() {
+      await whileAsked((id) => ({ id, ready: true }));
     },
+    read: (index, into) => whileAsked((id) => ({ id, index, into })),
     async close() {
       worker.ref();
       await ask((id) => ({ id, close: true })).catch(() => {});
@@ -76,18 +81,24 @@ async function serve(job: LaneJob): Promise<void> {
   const port = parentPort;
   if (port === null) return;
   // Opened at once: the first segment that is asked for finds everything ready
-  const opening = openLane(job);
+  const closed = new AbortController();
+  const opening = openLane(job, closed.signal);
   opening.catch(() => {});
   port.on('message', async (order: Order) => {
+    if ('close' in order) closed.abort();
     try {
       const lane = await opening;
-      const bytes =
-        'close' in order ? await lane.close() : await lane.read(order.index, order.into);
-      port.postMessage({ id: order.id, bytes: bytes ?? 0 } satisfies Answer);
+      port.postMessage({ id: order.id, bytes: await obey(lane, order) } satisfies Answer);
     } catch (thrown) {
       port.postMessage({ id: order.id, error: toThread(thrown) } satisfies Answer);
     }
   });
+}
+
+async function obey(lane: Lane, order: Order): Promise<number> {
+  if ('index' in order) return lane.read(order.index, order.into);
+  await ('close' in order ? lane.close() : lane.ready());
+  return 0;
 }
 
 if (!isMainThread && (workerData as Partial<ThreadData> | null)?.role === role) {

@@ -2,8 +2,8 @@ import type { Command } from 'commander';
 import { assertThere, withAccess } from '../access.ts';
 import { report, tell, warn } from '../messages.ts';
 import {
+  archiveOptions,
   jsonOption,
-  keyringOption,
   passphraseOptions,
   type TrustOptions,
   trustOptions,
@@ -41,7 +41,7 @@ export function addRecord(custody: Command): void {
     .option('--custody <FILE>', 'a custody file that is not beside the archive')
     .option('--gap', 'say that several changes are not known, and who has access now')
     .option('-q, --quiet', 'no message on success');
-  jsonOption(ledgerOptions(passphraseOptions(keyringOption(trustOptions(command))))).action(run);
+  jsonOption(ledgerOptions(passphraseOptions(archiveOptions(trustOptions(command))))).action(run);
 }
 
 async function run(archive: string, options: Options): Promise<void> {

@@ -5,9 +5,9 @@ import { plural, proved } from '../format.ts';
 import { readLedgerPolicy, signatureLines } from '../ledger/shared.ts';
 import { report } from '../messages.ts';
 import {
+  archiveOptions,
   collect,
   jsonOption,
-  keyringOption,
   passphraseOptions,
   type TrustOptions,
   trustOptions,
@@ -57,7 +57,7 @@ export function addVerify(custody: Command): void {
     .option('--ledger <DIR>', 'a log, which must have every line and no other')
     .option('--ledger-policy <FILE>', 'the logs and witnesses to trust (tlog-policy)')
     .option('--require-pq', 'count no signature that a quantum computer could forge');
-  jsonOption(passphraseOptions(keyringOption(trustOptions(command)))).action(run);
+  jsonOption(passphraseOptions(archiveOptions(trustOptions(command)))).action(run);
 }
 
 async function run(path: string, options: Options): Promise<void> {

@@ -6,10 +6,10 @@ import { freshnessOf, trustOf, withAccess } from '../access.ts';
 import { warn } from '../messages.ts';
 import {
   type AccessOptions,
+  archiveOptions,
   type FreshnessOptions,
   freshnessOptions,
   integer,
-  keyringOption,
   passphraseOptions,
   trustOptions,
 } from '../options.ts';
@@ -73,7 +73,7 @@ export const holderOptions = (command: Command): Command =>
   approvalOptions(
     passphraseOptions(
       freshnessOptions(
-        keyringOption(trustOptions(command.option('-i, --identity <FILE>', 'whose key opens it'))),
+        archiveOptions(trustOptions(command.option('-i, --identity <FILE>', 'whose key opens it'))),
       ),
     ),
   );

@@ -5,11 +5,11 @@ import { assertFree, assertThere, freshnessOf, trustOf, unlockIdentity } from '.
 import { newPassphrase } from '../keygen.ts';
 import { report, tell } from '../messages.ts';
 import {
+  archiveOptions,
   expiry,
   type FreshnessOptions,
   freshnessOptions,
   jsonOption,
-  keyringOption,
   passphraseOptions,
   type TrustOptions,
   trustOptions,
@@ -35,7 +35,7 @@ const askOptions = (command: Command): Command =>
   jsonOption(
     passphraseOptions(
       freshnessOptions(
-        keyringOption(
+        archiveOptions(
           trustOptions(
             command
               .argument('<ARCHIVE>', 'what it is about')

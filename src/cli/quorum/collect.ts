@@ -7,10 +7,10 @@ import { type RecordOptions, recordOptions, tellRecorded, withRecord } from '../
 import { bytes, plural } from '../format.ts';
 import { report, table, tell } from '../messages.ts';
 import {
+  archiveOptions,
   type FreshnessOptions,
   freshnessOptions,
   jsonOption,
-  keyringOption,
   passphraseOptions,
   runOptions,
   type TrustOptions,
@@ -41,7 +41,7 @@ interface CombineOptions
 const collectOptions = (command: Command): Command =>
   jsonOption(
     freshnessOptions(
-      keyringOption(trustOptions(command.requiredOption('--archive <FILE>', 'what it is about'))),
+      archiveOptions(trustOptions(command.requiredOption('--archive <FILE>', 'what it is about'))),
     ),
   );
 

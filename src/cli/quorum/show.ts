@@ -2,10 +2,10 @@ import type { Command } from 'commander';
 import { assertThere, freshnessOf, trustOf } from '../access.ts';
 import { report } from '../messages.ts';
 import {
+  archiveOptions,
   type FreshnessOptions,
   freshnessOptions,
   jsonOption,
-  keyringOption,
   type TrustOptions,
   trustOptions,
 } from '../options.ts';
@@ -29,7 +29,7 @@ export function addShow(quorum: Command): void {
   strongroom quorum show eval.req w.srm --trust policy.json
 `,
     );
-  jsonOption(freshnessOptions(keyringOption(trustOptions(command)))).action(run);
+  jsonOption(freshnessOptions(archiveOptions(trustOptions(command)))).action(run);
 }
 
 async function run(path: string, archive: string, options: Options): Promise<void> {

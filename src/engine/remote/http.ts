@@ -8,6 +8,7 @@ import { get as httpGet, type IncomingMessage, type RequestOptions } from 'node:
 import { get as httpsGet } from 'node:https';
 import { type ErrorCode, StrongroomError } from '../../errors.ts';
 import type { OpenedSource } from '../source.ts';
+import type { HeaderFields } from './authorization.ts';
 import { type Part, receive, StalledError, usualStallMs, watchStall } from './body.ts';
 import { type HttpLocation, nameOf, type RemoteState } from './location.ts';
 import { firstRange, linkedController, type RemoteOptions, rangeSource } from './ranges.ts';
@@ -40,6 +41,7 @@ export async function openHttp(
 class HttpRanges {
   readonly #name: string;
   readonly #origin: URL;
+  readonly #authorization: HeaderFields;
   readonly #stallMs: number;
   #state: RemoteState | undefined;
   /** Where redirects led, which is asked first. */
@@ -48,6 +50,7 @@ class HttpRanges {
   constructor(location: HttpLocation, stallMs: number) {
     this.#name = nameOf(location);
     this.#origin = new URL(location.url);
+    this.#authorization = location.authorization ?? {};
     this.#target = this.#origin;
     this.#stallMs = stallMs;
     this.#state = location.state;
@@ -123,8 +126,11 @@ class HttpRanges {
     throw this.#error('REMOTE_FAILED', `leads to an address of ${to.protocol.slice(0, -1)}`);
   }
 
-  #get(url: URL, headers: Record<string, string>, signal: AbortSignal): Promise<IncomingMessage> {
+  #get(url: URL, asked: Record<string, string>, signal: AbortSignal): Promise<IncomingMessage> {
     const get = url.protocol === 'https:' ? httpsGet : httpGet;
+    // Who asks is the business of the server that was named, not of those it leads to
+    const isNamed = url.origin === this.#origin.origin;
+    const headers = isNamed ? { ...this.#authorization, ...asked } : asked;
     const options: RequestOptions = { headers, signal };
     return new Promise<IncomingMessage>((resolve, reject) => {
       const request = get(url, options);
@@ -180,8 +186,9 @@ class HttpRanges {
     throw this.#error('REMOTE_FAILED', `its server answers with status ${status}`);
   }
 
-  #error(code: ErrorCode, what: string): StrongroomError {
-    return new StrongroomError(code, `${this.#name}: ${what}`, { file: this.#name });
+  #error(code: ErrorCode, what: string, hint?: string): StrongroomError {
+    const said = { file: this.#name, ...(hint === undefined ? {} : { hint }) };
+    return new StrongroomError(code, `${this.#name}: ${what}`, said);
   }
 
   #transient(what: string): TransientError {
@@ -201,8 +208,12 @@ class HttpRanges {
   }
 }
 
-const refusals: Readonly<Record<number, readonly [ErrorCode, string]>> = {
-  401: ['PERMISSION_DENIED', 'its server wants to know who asks'],
+const refusals: Readonly<Record<number, readonly [ErrorCode, string, hint?: string]>> = {
+  401: [
+    'PERMISSION_DENIED',
+    'its server wants to know who asks',
+    'name what to show it: --http-header "Authorization: Bearer {env:TOKEN}"',
+  ],
   403: ['PERMISSION_DENIED', 'its server does not allow it'],
   404: ['NOT_FOUND', 'not there'],
   407: ['PERMISSION_DENIED', 'the proxy does not allow it'],

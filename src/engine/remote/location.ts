@@ -3,6 +3,7 @@
  * Queries carry signatures and tokens, so that no message shows one.
  */
 import { StrongroomError } from '../../errors.ts';
+import { authorizationFor, type HeaderFields } from './authorization.ts';
 
 /** What tells one state of a remote object from the next; found once, then held to. */
 export interface RemoteState {
@@ -17,6 +18,8 @@ export interface RemoteState {
 export interface HttpLocation {
   readonly kind: 'http';
   readonly url: string;
+  /** Shown to the server of `url`, and to no other; secret. */
+  readonly authorization?: HeaderFields;
   readonly state?: RemoteState;
 }
 
@@ -57,11 +60,12 @@ function httpLocation(address: string): HttpLocation {
   }
   if (url.username !== '' || url.password !== '') {
     throw new StrongroomError('USAGE', `${name}: holds a user name or a password`, {
-      hint: 'others on this machine would see it: use an address that is signed and expires',
+      hint: 'others on this machine would see it: show it in a header, by --http-header',
     });
   }
   url.hash = '';
-  return { kind: 'http', url: url.href };
+  const authorization = authorizationFor(url);
+  return { kind: 'http', url: url.href, ...(authorization === undefined ? {} : { authorization }) };
 }
 
 function s3Location(address: string): S3Location {

@@ -135,7 +135,7 @@ const asTaken = (error: unknown, name: string): unknown =>
 const takenError = (name: string): StrongroomError =>
   new StrongroomError('OUTPUT_EXISTS', `${name}: exists already`, {
     file: name,
-    hint: 'choose another name; "strongroom seal" takes --overwrite',
+    hint: 'choose another name; "seal" and "rekey" take --overwrite',
   });
 
 /** @param parts in order of their numbers. */

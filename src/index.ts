@@ -138,6 +138,24 @@ export {
 } from './operations/oms/verify.ts';
 export { type OpenOptions, type OpenReport, open } from './operations/open.ts';
 export {
+  type Check,
+  type FinishOptions,
+  type FinishReport,
+  finishPlan,
+} from './operations/plan/finish.ts';
+export type { NewPlanOptions, PlanReport } from './operations/plan/new.ts';
+export { type PlanOpenOptions, planOpen } from './operations/plan/open.ts';
+export { type PlanSealOptions, planSeal } from './operations/plan/seal.ts';
+export {
+  describePlan,
+  type PlanOptions,
+  type PlanStatus,
+  type PlanSummary,
+  showPlan,
+} from './operations/plan/show.ts';
+export { type PlanVerifyOptions, planVerify } from './operations/plan/verify.ts';
+export { type RangeReport, type WorkOptions, workRange } from './operations/plan/work.ts';
+export {
   type AnswerOptions,
   approveRequest,
   proveShare,

@@ -3,7 +3,14 @@ import type { Control } from '../../engine/control.ts';
 import type { Payload } from '../segments.ts';
 import { type Claim, claimFrom } from '../stream.ts';
 import type { LeafReport, LeafReporter } from './leaves.ts';
-import { intoParts, type PartReport, type PartsTarget, type TailReport } from './parts.ts';
+import {
+  intoParts,
+  type PartReport,
+  type PartsTarget,
+  type RunShare,
+  segmentsOfRun,
+  type TailReport,
+} from './parts.ts';
 import { atOffsets, inOrder, type SegmentSink } from './sinks.ts';
 
 export type SealTarget =
@@ -36,6 +43,9 @@ export function sealSink(target: SealTarget, payload: Payload, context: SinkCont
 /** Claims the segments of a job one by one, as many at once as belong together. */
 export function runsOf(target: SealTarget, payload: Payload, control: Control) {
   const { segments, segmentBytes } = payload;
+  if (target.kind === 'parts' && target.share !== undefined) {
+    return shareOf(target, target.share, payload, control);
+  }
   const together = target.kind === 'parts' ? target.runSegments : 1;
   const isDone = (index: number): boolean =>
     target.kind === 'parts' && target.done[Math.floor(index / together)] === 1;
@@ -50,6 +60,27 @@ export function runsOf(target: SealTarget, payload: Payload, control: Control) {
         if (!isDone(from)) break;
         control.report((end - from) * segmentBytes);
         next = end;
+      }
+      return control.stopped ? undefined : next++;
+    },
+  };
+}
+
+/** The same for the runs of one machine of several. */
+function shareOf(
+  { runSegments }: PartsTarget,
+  share: RunShare,
+  payload: Payload,
+  control: Control,
+) {
+  let next = 0;
+  let end = 0;
+  return {
+    claim(): number | undefined {
+      if (next === end) {
+        const run = control.claim(share.to - share.from);
+        if (run === undefined) return undefined;
+        ({ from: next, to: end } = segmentsOfRun(share.from + run, runSegments, share, payload));
       }
       return control.stopped ? undefined : next++;
     },

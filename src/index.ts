@@ -77,7 +77,8 @@ export {
 } from './keys/identity.ts';
 export { normalizePassphrase, passphraseFromFd, passphraseFromFile } from './keys/passphrase.ts';
 export { exportPrivatePem, exportPublicPem, importPem } from './keys/pem.ts';
-export { type Role, type Trust, type TrustEntry, trustCards } from './keys/policy.ts';
+export { type Trust, type TrustEntry, trustCards } from './keys/policy.ts';
+export type { Role } from './keys/roles.ts';
 export { type KeyEvent, type KeyLife, type KeyState, keyStates } from './keys/states.ts';
 export type { AccessReport, Who } from './operations/access.ts';
 export {

@@ -138,8 +138,9 @@ export {
   verifyOms,
 } from './operations/oms/verify.ts';
 export { type OpenOptions, type OpenReport, open } from './operations/open.ts';
+export { type CancelOptions, type CancelReport, cancelPlan } from './operations/plan/cancel.ts';
+export type { Check } from './operations/plan/chosen.ts';
 export {
-  type Check,
   type FinishOptions,
   type FinishReport,
   finishPlan,

@@ -12,6 +12,7 @@ interface Options extends PassphraseOptions {
   readonly plan: string;
   readonly identity: string;
   readonly check?: Check;
+  readonly source?: string | true;
   readonly archive?: string;
   readonly keyring?: string;
   readonly threads?: number;
@@ -30,7 +31,7 @@ export function addPlanFinish(plan: Command): void {
       'before',
       `Examples:
   strongroom plan finish -p w.plan -i lab.key
-  strongroom plan finish -p w.plan -i lab.key --check full --json
+  strongroom plan finish -p w.plan -i lab.key --check full --source --json
 `,
     )
     .requiredOption('-i, --identity <FILE>', 'of whoever made the plan')
@@ -38,6 +39,10 @@ export function addPlanFinish(plan: Command): void {
       '--check <HOW>',
       'look at what workers did: sampled (some of every range), full or none',
       oneOf('--check', ['sampled', 'full', 'none']),
+    )
+    .option(
+      '--source [DIR]',
+      'of a plan to seal, hold what is looked at against the source, there or in DIR',
     )
     .option('--archive <ARCHIVE>', 'of a plan to open, where it is seen from here');
   jsonOption(runOptions(passphraseOptions(archiveOptions(planOption(command))))).action(run);
@@ -47,9 +52,9 @@ async function run(options: Options): Promise<void> {
   const { finishPlan } = await import('../../index.ts');
   const identity = await unlockIdentity(options.identity, options);
   try {
-    const { check, archive, keyring } = options;
+    const { check, source, archive, keyring } = options;
     const found = await operate('checking', options, (run) =>
-      finishPlan(options.plan, { ...run, identity, check, archive, keyring }),
+      finishPlan(options.plan, { ...run, identity, check, source, archive, keyring }),
     );
     for (const { why } of found.refused) warn(why);
     tell(`${wordsOf(found)}${checkedWords(found.checked)}`, options);
@@ -62,7 +67,7 @@ async function run(options: Options): Promise<void> {
 type Finished = Awaited<ReturnType<typeof import('../../index.ts').finishPlan>>;
 
 function wordsOf({ kind, state, output, archiveBytes = 0, files = 0, ranges }: Finished): string {
-  const again = state === 'already' ? 'had been ' : '';
+  const again = state === 'already' ? 'was done before: ' : '';
   const of = plural(ranges, 'range');
   switch (kind) {
     case 'seal':

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { addPlanCancel } from './cancel.ts';
 import { addPlanFinish } from './finish.ts';
 import { addPlanOpen } from './open.ts';
 import { addPlanSeal } from './seal.ts';
@@ -22,6 +23,13 @@ export function addPlan(program: Command): void {
   strongroom plan finish -p w.plan -i lab.key
 `,
     );
-  for (const add of [addPlanSeal, addPlanOpen, addPlanVerify, addPlanShow, addPlanFinish])
+  for (const add of [
+    addPlanSeal,
+    addPlanOpen,
+    addPlanVerify,
+    addPlanShow,
+    addPlanFinish,
+    addPlanCancel,
+  ])
     add(plan);
 }

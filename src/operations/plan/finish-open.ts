@@ -1,22 +1,25 @@
 /** Finishing a plan to open: what workers wrote is looked at, and the stage gets its name. */
 import { lstatSync } from 'node:fs';
 import { basename } from 'node:path';
+import { payloadOffset } from '../../archive/core.ts';
 import { type Extent, shareExtents } from '../../archive/jobs/sinks.ts';
 import { unlockKeyring } from '../../archive/keyring.ts';
 import { readFront } from '../../archive/reader.ts';
 import { PlaintextReader, SegmentReader } from '../../archive/segments.ts';
 import { equal, wipe } from '../../bytes.ts';
-import { floeHeaderBytes, startDecryption } from '../../crypto/floe.ts';
+import { type FloeState, floeHeaderBytes, startDecryption } from '../../crypto/floe.ts';
 import { FileCache, openToRead, readFully, using } from '../../engine/files.ts';
 import { adoptDirectory } from '../../engine/output.ts';
+import { firstBeyond } from '../../engine/pieces.ts';
 import { type OpenedSource, readExactly } from '../../engine/source.ts';
 import { StrongroomError } from '../../errors.ts';
+import type { Span } from '../../scale/division.ts';
 import type { BodyOf } from '../../scale/document.ts';
 import { countRanges } from '../../scale/winners.ts';
 import { finishTree, placeExtents } from '../extract.ts';
+import { chosenOf, eachChosen } from './chosen.ts';
 import { assertComplete, type FinishedWork, type Finishing } from './finish.ts';
 import { readReceipts } from './place.ts';
-import { sampled } from './sampled.ts';
 import { readOpening } from './secrets.ts';
 import { openPlanned, placeOf, rangeOf, spansOf } from './work-open.ts';
 
@@ -61,78 +64,74 @@ export async function finishOpen(
 
 /** Holds files to be what the archive says, in as many segments as asked for; returns how many. */
 async function compare(
-  { plan, options, check, signal }: Finishing,
+  finishing: Finishing,
   body: BodyOf<'open'>,
   extents: readonly Extent[],
-  spans: Parameters<typeof sampled>[0],
+  spans: readonly Span[],
 ): Promise<number> {
+  const { plan, options, check, signal } = finishing;
   if (check === 'none') return 0;
-  const { segments } = body.payload;
-  const chosen = check === 'full' ? Array.from({ length: segments }, (_, i) => i) : sampled(spans);
-  await using(openPlanned(plan, body, options.archive, signal), (source) =>
-    using(
-      readerOf(source, plan.core.segmentBytes, { plan, options, check, signal }, body),
-      (reader) => compareSegments(reader, plan.core.segmentBytes, extents, chosen, signal),
-    ),
-  );
-  return chosen.length;
+  const chosen = chosenOf(check, spans);
+  await using(openPlanned(plan, body, options.archive, signal), async (source) => {
+    const floe = await floeOf(source, finishing);
+    const { payload, tree } = placeOf(plan, body);
+    try {
+      const segments = await SegmentReader.open(source, payload, tree);
+      await using(new PlaintextReader(payload, segments, floe), (reader) =>
+        compareFiles(reader, plan.core.segmentBytes, extents, chosen, signal),
+      );
+    } finally {
+      wipe(floe.messageKey);
+    }
+  });
+  return chosen?.length ?? body.payload.segments;
 }
 
-async function readerOf(
-  source: OpenedSource,
-  segmentBytes: number,
-  { plan, options, signal }: Finishing,
-  body: BodyOf<'open'>,
-): Promise<PlaintextReader> {
+/** The key of the payload, by the key ring of the archive: what it must lead to, the plan says. */
+async function floeOf(source: OpenedSource, { options, signal }: Finishing): Promise<FloeState> {
   const { core, ring } = await readFront(source, options.keyring, signal);
   const { fileKey, keys } = await unlockKeyring(ring, core, options.identity, source.name, signal);
   wipe(fileKey);
   try {
-    const { payload, tree } = placeOf(plan, body);
-    const header = await readExactly(source, payload.at, floeHeaderBytes);
-    const floe = startDecryption(keys.payload, core.hash, header, segmentBytes);
-    return new PlaintextReader(payload, await SegmentReader.open(source, payload, tree), floe);
+    const header = await readExactly(source, payloadOffset(core), floeHeaderBytes);
+    return startDecryption(keys.payload, core.hash, header, core.segmentBytes);
   } finally {
     keys.wipe();
   }
 }
 
-async function compareSegments(
+async function compareFiles(
   reader: PlaintextReader,
   segmentBytes: number,
   extents: readonly Extent[],
-  chosen: ArrayLike<number>,
+  chosen: Float64Array | undefined,
   signal: AbortSignal,
 ): Promise<void> {
-  const files = new FileCache((i) => openToRead((extents[i] as Extent).path));
-  const buffer = new Uint8Array(segmentBytes);
-  const written = new Uint8Array(segmentBytes);
   const { offsets, sizes } = shareExtents(extents);
-  try {
-    let first = 0;
-    for (const segment of Array.from(chosen)) {
-      signal.throwIfAborted();
-      const from = segment * segmentBytes;
-      const to = from + (await reader.readAt(buffer, from));
-      const end = (i: number) => (offsets[i] as number) + (sizes[i] as number);
-      while (first < extents.length && end(first) <= from) first++;
-      for (let i = first; i < extents.length && (offsets[i] as number) < to; i++) {
-        const start = Math.max(offsets[i] as number, from);
-        const length = Math.min(end(i), to) - start;
-        const part = written.subarray(0, length);
-        const read = readFully(files.get(i), part, start - (offsets[i] as number));
-        if (read === length && equal(part, buffer.subarray(start - from, start - from + length)))
-          continue;
-        const { path } = extents[i] as Extent;
-        throw new StrongroomError('SEGMENT_INVALID', `${path}: is not what was sealed`, {
-          file: path,
-          segment,
-          hint: 'find out which worker wrote it: remove its receipts, and do its ranges again',
-        });
-      }
+  const end = (i: number) => (offsets[i] as number) + (sizes[i] as number);
+  const written = new Uint8Array(segmentBytes);
+  const files = new FileCache((i) => openToRead((extents[i] as Extent).path));
+  const hold = (plaintext: Uint8Array, at: number, segment: number) => {
+    const to = at + plaintext.length;
+    for (let i = firstBeyond(extents.length, end, at); i < extents.length; i++) {
+      const offset = offsets[i] as number;
+      if (offset >= to) break;
+      const start = Math.max(offset, at);
+      const sealed = plaintext.subarray(start - at, Math.min(end(i), to) - at);
+      const part = written.subarray(0, sealed.length);
+      const read = readFully(files.get(i), part, start - offset);
+      if (read === part.length && equal(part, sealed)) continue;
+      const { path } = extents[i] as Extent;
+      throw new StrongroomError('SEGMENT_INVALID', `${path}: is not what was sealed`, {
+        file: path,
+        segment,
+        hint: 'find out which worker wrote it: remove its receipts, and do its ranges again',
+      });
     }
+  };
+  try {
+    await eachChosen(reader, segmentBytes, chosen, signal, hold);
   } finally {
-    buffer.fill(0);
     written.fill(0);
     files.close();
   }

@@ -2,13 +2,15 @@
 
 import { payloadOffset } from '../../archive/core.ts';
 import { shareExtents } from '../../archive/jobs/sinks.ts';
-import { unlock } from '../../archive/reader.ts';
+import { type Unlocked, unlock } from '../../archive/reader.ts';
+import { PlaintextReader, SegmentReader } from '../../archive/segments.ts';
 import { assertTarFits } from '../../archive/tarfit.ts';
 import { sealTrailer } from '../../archive/trailer.ts';
 import { runParallel } from '../../archive/worker.ts';
 import { concat, equal, fromBase64, hex } from '../../bytes.ts';
 import { ciphertextBytes } from '../../crypto/floe.ts';
 import { using } from '../../engine/files.ts';
+import { PiecesReader } from '../../engine/pieces.ts';
 import type { S3Location } from '../../engine/remote/location.ts';
 import {
   assertNameFree,
@@ -17,18 +19,19 @@ import {
   listParts,
 } from '../../engine/remote/multipart.ts';
 import { deleteObject } from '../../engine/remote/objects.ts';
-import { locationOf, openSource } from '../../engine/source.ts';
+import { locationOf, type OpenedSource, openSource } from '../../engine/source.ts';
 import { asStrongroomError, exitStatus, isStrongroomError, StrongroomError } from '../../errors.ts';
 import { trustCards } from '../../keys/policy.ts';
 import { partsOfRange } from '../../scale/division.ts';
 import type { BodyOf } from '../../scale/document.ts';
+import { piecesFor } from '../../scale/stream.ts';
 import { chooseWinners } from '../../scale/winners.ts';
 import type { Beginning } from '../output/beginning.ts';
 import { reopenBeginning } from '../output/state.ts';
 import { assertWritten, expectedOf, giveName, sendTail } from '../output/upload.ts';
+import { chosenOf, eachChosen } from './chosen.ts';
 import { assertComplete, type FinishedWork, type Finishing } from './finish.ts';
 import { readReceipts } from './place.ts';
-import { sampled } from './sampled.ts';
 import { readSealing } from './secrets.ts';
 import { uploadOf } from './show.ts';
 import { front } from './work-seal.ts';
@@ -154,23 +157,57 @@ async function check(
         });
       }
       if (how === 'none') return 0;
+      if (how === 'full') await assertTarFits(source, archive);
       const spans = Array.from(
         { length: body.ranges },
         (_, range) => partsOfRange(body.parts, body.payload, body.ranges, range).segments,
       );
-      const wanted = how === 'full' ? undefined : sampled(spans);
-      if (how === 'full') await assertTarFits(source, archive);
-      // Decrypted, and written nowhere
-      const extents = shareExtents([]);
-      await runParallel(
-        { kind: 'open', source: source.location, ...trailer, floe, extents, wanted },
-        options,
-      );
+      const wanted = chosenOf(how, spans);
+      if (options.source === undefined) {
+        // Decrypted, and written nowhere
+        const extents = shareExtents([]);
+        const job = { kind: 'open', source: source.location, ...trailer, floe } as const;
+        await runParallel({ ...job, extents, wanted }, options);
+      } else {
+        await compareWithSource(source, archive, finishing, body, wanted);
+      }
       return wanted?.length ?? trailer.payload.segments;
     } finally {
       archive.wipe();
     }
   });
+}
+
+/** @throws StrongroomError SEGMENT_INVALID, SOURCE_CHANGED. */
+async function compareWithSource(
+  source: OpenedSource,
+  { trailer, floe, core }: Unlocked,
+  { plan, options, signal }: Finishing,
+  body: BodyOf<'seal'>,
+  chosen: Float64Array | undefined,
+): Promise<void> {
+  const { payload, tree } = trailer;
+  const { segmentBytes } = core;
+  const content = await readSealing(plan, options.identity, body.plannerKey);
+  const all = { from: 0, to: payload.length };
+  const elsewhere = options.source === true ? undefined : options.source;
+  const pieces = piecesFor(content, payload.length, all, plan.name, elsewhere);
+  const wanted = new Uint8Array(segmentBytes);
+  const segments = await SegmentReader.open(source, payload, tree);
+  await using(new PlaintextReader(payload, segments, floe), (reader) =>
+    using(new PiecesReader(pieces), (files) =>
+      eachChosen(reader, segmentBytes, chosen, signal, (plaintext, at, segment) => {
+        const part = wanted.subarray(0, plaintext.length);
+        files.read(part, at);
+        if (equal(part, plaintext)) return;
+        throw new StrongroomError(
+          'SEGMENT_INVALID',
+          `${source.name}: segment ${segment} is not what the source has`,
+          { file: source.name, segment },
+        );
+      }),
+    ),
+  ).finally(() => wanted.fill(0));
 }
 
 /** Takes the name of an object away that is not what it should be. */

@@ -9,20 +9,24 @@ import { trustCards } from '../../keys/policy.ts';
 import { listOf } from '../../scale/division.ts';
 import type { PlanKind, WorkPlan } from '../../scale/document.ts';
 import type { Winner } from '../../scale/winners.ts';
+import type { Check } from './chosen.ts';
 import { finishOpen } from './finish-open.ts';
 import { finishSeal } from './finish-seal.ts';
 import { finishVerify } from './finish-verify.ts';
+import { outputOf } from './new.ts';
 import type { Refused } from './place.ts';
 import { readTrusted } from './show.ts';
-
-/** How much of what workers did is looked at: some segments of every range, all, or none. */
-export type Check = 'sampled' | 'full' | 'none';
 
 export interface FinishOptions extends RunOptions {
   /** The planner's. */
   readonly identity: Identity;
   /** `sampled` by default. */
   readonly check?: Check | undefined;
+  /**
+   * Of a plan to seal: hold what is looked at to be what the source has, in this directory or,
+   * if true, where it was when the plan was made. Otherwise the workers are believed.
+   */
+  readonly source?: string | true | undefined;
   /** Of a plan to open: where its archive is, as this machine sees it. */
   readonly archive?: string | undefined;
   /** Of a plan to open: path of a detached key ring. */
@@ -73,14 +77,19 @@ export interface Finishing {
 export async function finishPlan(location: string, options: FinishOptions): Promise<FinishReport> {
   const { signal = new AbortController().signal, check = 'sampled', identity } = options;
   try {
+    if (options.source !== undefined && check === 'none') {
+      throw new StrongroomError(
+        'USAGE',
+        'nothing is compared with the source where nothing is looked at',
+      );
+    }
     const trust = trustCards([identity.card]);
     const plan = await readTrusted(location, { trust, signal });
     const finishing = { plan, options, check, signal };
     const { body } = plan;
     const work = await finishWork(finishing);
-    const output = body.kind === 'verify' ? body.source.address : (body.output ?? '');
     const { id, kind, archive, ranges } = body;
-    return { id, kind, output, archive, ranges, ...work };
+    return { id, kind, output: outputOf(body), archive, ranges, ...work };
   } catch (error) {
     throw asStrongroomError(error);
   }

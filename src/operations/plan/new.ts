@@ -27,7 +27,10 @@ export interface NewPlanOptions {
   readonly assign?: boolean | undefined;
   /** RFC 3339, UTC, whole seconds; a week from now by default. */
   readonly expires?: string | undefined;
-  /** Where receipts are kept: a directory or `s3://BUCKET/PREFIX`; by default beside the output. */
+  /**
+   * Where receipts are kept: a directory or `s3://BUCKET/PREFIX`, by default `OUTPUT.plan`; in it
+   * every plan has a place of its own.
+   */
   readonly receipts?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }

@@ -48,7 +48,7 @@ export async function planOpen(path: string, options: PlanOpenOptions): Promise<
   }
   const next = beginPlan(options, identity.card, options.trust);
   const address = shareableAddress(path);
-  const receipts = receiptPlace(options.receipts, output ?? placeBeside(address));
+  const receipts = receiptPlace(next.id, options.receipts, output ?? placeBeside(address));
   return using(openSource(locationOf(path), options.signal), async (source) => {
     const archive = await unlock(source, options);
     let stage: Output | undefined;

@@ -159,17 +159,25 @@ export async function readReceipts(
   return { receipts, refused };
 }
 
-/** Where receipts lie unless another place is named. */
-export const receiptsBeside = (output: string): string =>
-  isRemote(output) ? `${output}.plan/receipts` : `${resolve(output)}.plan/receipts`;
+/** What of a plan's id names its own place among those of other plans. */
+const idDigits = 16;
 
-/** @throws StrongroomError USAGE. */
-export function receiptPlace(asked: string | undefined, output: string | undefined): string {
-  const place = asked ?? (output === undefined ? undefined : receiptsBeside(output));
+/**
+ * Where the receipts of a plan lie: apart from those of every other one.
+ * @param beside what they lie beside, unless another place is asked for.
+ * @throws StrongroomError USAGE.
+ */
+export function receiptPlace(
+  id: string,
+  asked: string | undefined,
+  beside: string | undefined,
+): string {
+  const place = asked ?? (beside === undefined ? undefined : `${beside}.plan`);
   if (place === undefined || /^https?:/i.test(place)) {
     throw new StrongroomError('USAGE', 'there is no place for receipts', {
       hint: 'name a directory or s3://BUCKET/PREFIX with --receipts',
     });
   }
-  return isRemote(place) ? place.replace(/\/+$/, '') : resolve(place);
+  const name = id.slice(0, idDigits);
+  return isRemote(place) ? `${place.replace(/\/+$/, '')}/${name}` : resolve(place, name);
 }

@@ -63,7 +63,7 @@ export async function planSeal(source: string, options: PlanSealOptions): Promis
       hint: 'write to s3://BUCKET/KEY',
     });
   }
-  const receipts = receiptPlace(options.receipts, options.output);
+  const receipts = receiptPlace(next.id, options.receipts, options.output);
   const base = baseOf(source);
   const plan = await planSource(source, { followSymlinks });
   const { length } = plan.pieces;

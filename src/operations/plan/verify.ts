@@ -30,7 +30,7 @@ export async function planVerify(path: string, options: PlanVerifyOptions): Prom
   const { identity, ranges, keyring, signal } = options;
   const next = beginPlan(options, identity.card, options.trust);
   const address = shareableAddress(path);
-  const receipts = receiptPlace(options.receipts, placeBeside(address));
+  const receipts = receiptPlace(next.id, options.receipts, placeBeside(address));
   return using(openSource(locationOf(path), signal), async (source) => {
     const front = await readFront(source, keyring, signal);
     const { core } = front;

@@ -14,6 +14,7 @@ import { archiveTargets } from './targets/archive.ts';
 import { custodyTargets } from './targets/custody.ts';
 import { keyTargets } from './targets/keys.ts';
 import { provenanceTargets } from './targets/provenance.ts';
+import { scaleTargets } from './targets/scale.ts';
 
 const { values } = parseArgs({
   options: {
@@ -35,6 +36,7 @@ async function targetsIn(scratch: string): Promise<readonly Target[]> {
     ...(await keyTargets(scratch)),
     ...(await custodyTargets(scratch)),
     ...(await provenanceTargets(scratch)),
+    ...(await scaleTargets(scratch)),
   ];
   const chosen = all.filter(({ name }) => values.target === undefined || name === values.target);
   if (chosen.length > 0) return chosen;

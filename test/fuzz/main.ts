@@ -14,11 +14,8 @@ import { archiveTargets } from './targets/archive.ts';
 import { custodyTargets } from './targets/custody.ts';
 import { keyTargets } from './targets/keys.ts';
 import { provenanceTargets } from './targets/provenance.ts';
-<<<<<<< HEAD
 import { remoteTargets } from './targets/remote.ts';
-=======
 import { scaleTargets } from './targets/scale.ts';
->>>>>>> main
 
 const { values } = parseArgs({
   options: {
@@ -40,11 +37,8 @@ async function targetsIn(scratch: string): Promise<readonly Target[]> {
     ...(await keyTargets(scratch)),
     ...(await custodyTargets(scratch)),
     ...(await provenanceTargets(scratch)),
-<<<<<<< HEAD
     ...remoteTargets(),
-=======
     ...(await scaleTargets(scratch)),
->>>>>>> main
   ];
   const chosen = all.filter(({ name }) => values.target === undefined || name === values.target);
   if (chosen.length > 0) return chosen;

@@ -154,6 +154,10 @@ const codes = {
   PLAN_INCOMPLETE: [failure, 'let workers do those ranges, then finish again'],
   NOT_A_WORKER: [noKey, 'give the identity of a card that the plan was made with'],
   RECEIPT_INVALID: [verification, 'remove it, and do its range again'],
+  QUEUE_UNAVAILABLE: [failure, 'install them beside strongroom: npm install bullmq ioredis'],
+  QUEUE_FAILED: [failure, 'check the address of the queue, and that Redis runs there'],
+  QUEUE_LOST: [failure, 'submit the plan again: ranges that are done stay done'],
+  QUEUE_STOPPED: [failure, 'mend what it says, then submit the plan again'],
 
   // Transparency logs
   LEDGER_INVALID: [verification, 'restore the log from a copy: see docs/ledger.md'],

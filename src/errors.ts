@@ -274,6 +274,15 @@ const systemWords: Record<string, string> = {
   EPIPE: 'the reader went away',
 };
 
+const notAllowed = 'ask whoever owns it for access, or choose another place';
+
+/** What to do, where the code's own hint says nothing or too little. */
+const systemHints: Record<string, string> = {
+  EACCES: notAllowed,
+  EPERM: notAllowed,
+  EROFS: 'choose another place, on a file system that can be written to',
+};
+
 /**
  * Any thrown value as a StrongroomError: system errors get their code and plain
  * words, anything unexpected becomes `INTERNAL` with the original as cause.
@@ -284,10 +293,15 @@ export function asStrongroomError(error: unknown, file?: string): StrongroomErro
   if (error instanceof Error && typeof system.errno === 'number' && system.code) {
     const path = file ?? system.path;
     const words = systemWords[system.code] ?? system.code;
+    const hint = systemHints[system.code];
     return new StrongroomError(
       systemErrors[system.code] ?? 'IO',
       path === undefined ? words : `${path}: ${words}`,
-      { cause: error, ...(path === undefined ? {} : { file: path }) },
+      {
+        cause: error,
+        ...(path === undefined ? {} : { file: path }),
+        ...(hint === undefined ? {} : { hint }),
+      },
     );
   }
   const message = error instanceof Error ? error.message : String(error);

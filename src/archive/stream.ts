@@ -45,6 +45,42 @@ export const claimFrom = (
   };
 };
 
+/** Segments that belong together, so many at a time. */
+export interface Runs {
+  readonly segments: number;
+  readonly segmentBytes: number;
+  readonly together: number;
+  /** Whether nothing is left to do of a run. */
+  isDone(run: number, from: number, to: number): boolean;
+}
+
+/** What a thread may claim of runs: all of one, in order, before the next. */
+export function claimRuns(control: Control, runs: Runs): Claim {
+  const { segments, segmentBytes, together } = runs;
+  let next = 0;
+  let end = 0;
+  const claim = (): number | undefined => {
+    while (next === end) {
+      const from = control.claim(segments, together);
+      if (from === undefined) return undefined;
+      [next, end] = [from, Math.min(from + together, segments)];
+      if (!runs.isDone(from / together, next, end)) break;
+      control.report((end - from) * segmentBytes);
+      next = end;
+    }
+    return control.stopped ? undefined : next++;
+  };
+  return (most) => {
+    const claimed: number[] = [];
+    while (claimed.length < most) {
+      const index = claim();
+      if (index === undefined) break;
+      claimed.push(index);
+    }
+    return claimed;
+  };
+}
+
 /** Every segment from `first` to `last`. */
 function claimRange(first: number, last: number): Claim {
   let next = first;

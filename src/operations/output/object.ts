@@ -3,8 +3,7 @@
  * segments and the trailer are sent from here. The object gets its name when all parts are
  * there, on the condition that nothing has it, and is then looked at as its readers will.
  */
-import type { PartReport, TailReport } from '../../archive/jobs/parts.ts';
-import type { SealTarget } from '../../archive/jobs/target.ts';
+import type { OutputReport, SealTarget } from '../../archive/jobs/target.ts';
 import { concat, equal } from '../../bytes.ts';
 import { segmentCount, segmentOverhead } from '../../crypto/floe.ts';
 import { using } from '../../engine/files.ts';
@@ -44,6 +43,8 @@ const abortMs = 15_000;
 export interface ObjectOptions {
   readonly at: S3Location;
   readonly overwrite: boolean;
+  /** Keep the parts that are there, whatever it fails of. */
+  readonly resume: boolean;
   readonly signal: AbortSignal;
   readonly signer: Identity;
   /** What is sealed for whom, so that only the same goes on; absent for a pipe. */
@@ -157,11 +158,9 @@ class ObjectOutput implements ArchiveOutput {
     return { kind: 'parts', upload: this.#upload, front, runSegments, done };
   }
 
-  onPart(report: PartReport | TailReport, leaves: (from: number, to: number) => Uint8Array): void {
-    if ('tail' in report) {
-      this.#tail.push(report.tail);
-      return;
-    }
+  onPart(report: OutputReport, leaves: (from: number, to: number) => Uint8Array): void {
+    if ('tail' in report) this.#tail.push(report.tail);
+    if (!('part' in report)) return;
     const { run, part } = report;
     this.#parts.push(part);
     const from = run * (this.#runSegments as number);
@@ -250,9 +249,9 @@ class ObjectOutput implements ArchiveOutput {
     const upload = this.#upload;
     if (upload === undefined || this.#committed) return;
     this.#upload = undefined;
-    const { onNotice } = this.#options;
+    const { onNotice, resume } = this.#options;
     // What a network broke off is worth going on with
-    if (this.#state !== undefined && isStrongroomError(reason, 'NETWORK')) {
+    if (this.#state !== undefined && (resume || isStrongroomError(reason, 'NETWORK'))) {
       onNotice(`${this.#name}: the parts that are there are kept; run it again to go on`);
       return;
     }

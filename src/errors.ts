@@ -147,6 +147,14 @@ const codes = {
   OMS_UNTRUSTED: [verification, 'check whose key it is, and fetch the signature again'],
   OMS_MISMATCH: [verification, 'fetch the model again, or have it signed anew'],
 
+  // Work plans: one archive by many machines
+  PLAN_INVALID: [verification, 'ask whoever made the plan for it once more'],
+  PLAN_UNTRUSTED: [verification, 'check who made the plan, and name their card: --signer CARD'],
+  PLAN_EXPIRED: [failure, 'make a new plan'],
+  PLAN_INCOMPLETE: [failure, 'let workers do those ranges, then finish again'],
+  NOT_A_WORKER: [noKey, 'give the identity of a card that the plan was made with'],
+  RECEIPT_INVALID: [verification, 'remove it, and do its range again'],
+
   // Transparency logs
   LEDGER_INVALID: [verification, 'restore the log from a copy: see docs/ledger.md'],
   LEDGER_UNTRUSTED: [verification, 'check the log and the witnesses that the policy names'],

@@ -77,7 +77,8 @@ export {
 } from './keys/identity.ts';
 export { normalizePassphrase, passphraseFromFd, passphraseFromFile } from './keys/passphrase.ts';
 export { exportPrivatePem, exportPublicPem, importPem } from './keys/pem.ts';
-export { type Role, type Trust, type TrustEntry, trustCards } from './keys/policy.ts';
+export { type Trust, type TrustEntry, trustCards } from './keys/policy.ts';
+export type { Role } from './keys/roles.ts';
 export { type KeyEvent, type KeyLife, type KeyState, keyStates } from './keys/states.ts';
 export type { AccessReport, Who } from './operations/access.ts';
 export {
@@ -137,6 +138,25 @@ export {
   verifyOms,
 } from './operations/oms/verify.ts';
 export { type OpenOptions, type OpenReport, open } from './operations/open.ts';
+export { type CancelOptions, type CancelReport, cancelPlan } from './operations/plan/cancel.ts';
+export type { Check } from './operations/plan/chosen.ts';
+export {
+  type FinishOptions,
+  type FinishReport,
+  finishPlan,
+} from './operations/plan/finish.ts';
+export type { NewPlanOptions, PlanReport } from './operations/plan/new.ts';
+export { type PlanOpenOptions, planOpen } from './operations/plan/open.ts';
+export { type PlanSealOptions, planSeal } from './operations/plan/seal.ts';
+export {
+  describePlan,
+  type PlanOptions,
+  type PlanStatus,
+  type PlanSummary,
+  showPlan,
+} from './operations/plan/show.ts';
+export { type PlanVerifyOptions, planVerify } from './operations/plan/verify.ts';
+export { type RangeReport, type WorkOptions, workRange } from './operations/plan/work.ts';
 export {
   type AnswerOptions,
   approveRequest,

@@ -30,7 +30,7 @@ const common = {
  * Whether a path is safe, and how entries fit together, is for `assertSafePath` and
  * `assertNoCollisions`: a schema could not say which rule was broken.
  */
-const entrySchema: z.ZodType<Entry> = z.discriminatedUnion('type', [
+export const entrySchema: z.ZodType<Entry> = z.discriminatedUnion('type', [
   z.strictObject({
     ...common,
     type: z.literal('file'),

@@ -36,7 +36,9 @@ export interface Plan {
   readonly unread: readonly Unread[];
 }
 
-type Unread = Pick<FilePiece, 'path' | 'fingerprint'>;
+interface Unread extends Pick<FilePiece, 'path' | 'fingerprint'> {
+  readonly isDirectory: boolean;
+}
 
 export interface PlanOptions {
   readonly followSymlinks: boolean;
@@ -50,7 +52,9 @@ export async function planSource(path: string, options: PlanOptions): Promise<Pl
   const stat = statOf(path, true);
   if (stat.isDirectory()) {
     const top = realpathSync(path);
-    return planTree(findFiles(path, options), [{ path: top, fingerprint: fingerprintFrom(stat) }]);
+    return planTree(findFiles(path, options), [
+      { path: top, fingerprint: fingerprintFrom(stat), isDirectory: true },
+    ]);
   }
   if (!stat.isFile()) {
     throw new StrongroomError('SOURCE_UNSUPPORTED', `${path}: neither a file nor a directory`, {
@@ -179,7 +183,7 @@ async function planTree(all: readonly Found[], above: readonly Unread[]): Promis
     const { source: path, fingerprint } = all[i] as Found;
     const isRead = entry.type === 'file' && entry.size > 0;
     if (isRead) files.push({ path, at: entry.offset, fingerprint });
-    else unread.push({ path, fingerprint });
+    else unread.push({ path, fingerprint, isDirectory: entry.type === 'directory' });
   }
   return { entries, pieces: { length, literals, files: shareFiles(files) }, unread };
 }

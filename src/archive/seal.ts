@@ -27,7 +27,7 @@ export const maxSealBytes = 2 ** 20;
 export const maxClaimsBytes = 65536;
 
 /** JSON as docs/format.md allows it: no null, no numbers but integers from 0. */
-const claimsSchema = z.record(
+export const claimsSchema = z.record(
   z.string(),
   z.json().refine(isPlain, 'null, or a number that is not an integer from 0 to 2^53 - 1'),
 );

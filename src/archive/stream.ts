@@ -57,25 +57,34 @@ export interface Runs {
 /** What a thread may claim of runs: all of one, in order, before the next. */
 export function claimRuns(control: Control, runs: Runs): Claim {
   const { segments, segmentBytes, together } = runs;
-  let next = 0;
-  let end = 0;
-  const claim = (): number | undefined => {
-    while (next === end) {
+  return claimSpans(control, () => {
+    for (;;) {
       const from = control.claim(segments, together);
       if (from === undefined) return undefined;
-      [next, end] = [from, Math.min(from + together, segments)];
-      if (!runs.isDone(from / together, next, end)) break;
-      control.report((end - from) * segmentBytes);
-      next = end;
+      const to = Math.min(from + together, segments);
+      if (!runs.isDone(from / together, from, to)) return { from, to };
+      control.report((to - from) * segmentBytes);
     }
-    return control.stopped ? undefined : next++;
-  };
+  });
+}
+
+/** The segments of spans, which are claimed as each is used up. */
+export function claimSpans(
+  control: Control,
+  claim: () => { readonly from: number; readonly to: number } | undefined,
+): Claim {
+  let next = 0;
+  let end = 0;
   return (most) => {
     const claimed: number[] = [];
     while (claimed.length < most) {
-      const index = claim();
-      if (index === undefined) break;
-      claimed.push(index);
+      if (next === end) {
+        const span = claim();
+        if (span === undefined) break;
+        ({ from: next, to: end } = span);
+      }
+      if (control.stopped) break;
+      claimed.push(next++);
     }
     return claimed;
   };

@@ -16,6 +16,7 @@ import { type DigestRanges, digestBytes, digestedBytes } from './digests.ts';
 import { type DigestJob, type DigestReport, digestRanges } from './jobs/digest.ts';
 import { LeafCollector, type LeafReport } from './jobs/leaves.ts';
 import { type OpenJob, openSegments } from './jobs/open.ts';
+import { segmentsOfRun } from './jobs/parts.ts';
 import {
   type OpenPipeJob,
   openPipe,
@@ -51,10 +52,7 @@ export function runParallel(
   onDigests: (digests: LeafReport) => void = () => {},
   onPart: OnPart = () => {},
 ): Promise<void> {
-  const { length, segmentBytes } = job.payload;
-  const wanted =
-    'wanted' in job && job.wanted !== undefined ? job.wanted.length * segmentBytes : length;
-  const total = Math.min(length, wanted);
+  const total = Math.min(job.payload.length, wantedBytes(job));
   const threads = threadsFor(total / 2 ** 20, options.threads);
   const beside = job.kind === 'seal' && job.digests ? digestedBytes(job.digests) : 0;
   const onReport = (report: SealJobReport | DigestReport) => {
@@ -70,6 +68,17 @@ export function runParallel(
     options,
     onReport,
   );
+}
+
+/** Of plaintext, at most, where less than all may be wanted. */
+function wantedBytes(job: ParallelJob): number {
+  const { segmentBytes, length } = job.payload;
+  if ('wanted' in job && job.wanted !== undefined) return job.wanted.length * segmentBytes;
+  if (job.kind !== 'seal' || job.output.kind !== 'parts') return length;
+  const { share, runSegments } = job.output;
+  if (share === undefined) return length;
+  const { to } = segmentsOfRun(share.to - 1, runSegments, share, job.payload);
+  return (to - share.from * runSegments) * segmentBytes;
 }
 
 /** SHA-256 of ranges of a stream, joined in their order. */

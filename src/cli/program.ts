@@ -15,6 +15,7 @@ import { addLedger } from './ledger/ledger.ts';
 import { addLs } from './ls.ts';
 import { addOms } from './oms/oms.ts';
 import { addOpen } from './open.ts';
+import { addPlan } from './plan/plan.ts';
 import { addQuorum } from './quorum/quorum.ts';
 import { addRecipients } from './recipients.ts';
 import { addRekey } from './rekey.ts';
@@ -23,9 +24,11 @@ import { addRun } from './run.ts';
 import { addSeal } from './seal.ts';
 import { addServe } from './serve.ts';
 import { addVerify } from './verify.ts';
+import { addWork } from './work.ts';
 
 const groups: readonly (readonly [heading: string, ...((program: Command) => void)[]])[] = [
   ['Archives', addSeal, addOpen, addVerify, addInspect, addLs, addCat, addServe, addRun],
+  ['Scale', addPlan, addWork],
   ['Keys', addKeygen, addCard, addKeys, addCeremony],
   ['Access', addRecipients, addGrant, addRevoke, addRekey, addQuorum],
   ['Provenance', addCustody, addLedger, addOms, addBom],

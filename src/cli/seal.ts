@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
 import { StrongroomError } from '../errors.ts';
-import type { Claims } from '../index.ts';
 import {
   assertFree,
   assertNoTerminal,
@@ -11,6 +10,7 @@ import {
   unlockIdentity,
 } from './access.ts';
 import { startAhead } from './ahead.ts';
+import { readClaims } from './claims.ts';
 import {
   type CustodyOptions,
   newCustodyOptions,
@@ -165,20 +165,4 @@ async function run(source: string, options: Options): Promise<void> {
   } finally {
     signer.wipe();
   }
-}
-
-/** Of the file; what of it the seal can hold, `seal` decides. */
-const maxClaimsFileBytes = 2 ** 20;
-
-async function readClaims(path: string): Promise<Claims> {
-  const { readSmallFile } = await import('../index.ts');
-  const bytes = await readSmallFile(path, maxClaimsFileBytes);
-  let value: unknown;
-  try {
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-  } catch (cause) {
-    throw new StrongroomError('USAGE', `${path}: not JSON`, { file: path, cause });
-  }
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Claims;
-  throw new StrongroomError('USAGE', `${path}: claims are a JSON object`, { file: path });
 }

@@ -13,15 +13,20 @@ import {
   createSegmentCipher,
   type FloeState,
   type SegmentCipher,
+  type SegmentKeys,
   segmentOverhead,
 } from './segment.ts';
 
 export {
   createSegmentCipher,
   type FloeState,
+  type FloeWindow,
   type SegmentCipher,
+  type SegmentKeys,
   segmentOverhead,
   segmentTextAt,
+  windowKey,
+  windowSegments,
 } from './segment.ts';
 
 /** The parameters, their IV, and the tag over both. */
@@ -72,21 +77,33 @@ const stateOf = (
 };
 
 /**
- * A cipher for a thread that was sent `shared`, with a copy of its message key, which `wipe`
+ * A cipher for a thread that was sent `shared`, with a copy of its secrets, which `wipe`
  * wipes for good: whoever sent the state may wipe it when the job has stopped, and a thread
  * that has not noticed yet must not go on with a key of zeros. So a thread makes the cipher
  * first, and looks whether the job goes on after that.
  */
-export function createThreadCipher(shared: FloeState): SegmentCipher {
-  const messageKey = shared.messageKey.slice();
-  const cipher = createSegmentCipher({ ...shared, messageKey });
+export function createThreadCipher(shared: SegmentKeys): SegmentCipher {
+  const { own, secrets } = copyOf(shared);
+  const cipher = createSegmentCipher(own);
   return {
     ...cipher,
     wipe() {
       cipher.wipe();
-      wipe(messageKey);
+      wipe(...secrets);
     },
   };
+}
+
+function copyOf(shared: SegmentKeys): {
+  readonly own: SegmentKeys;
+  readonly secrets: Uint8Array[];
+} {
+  if ('windows' in shared) {
+    const windows = shared.windows.map(({ first, key }) => ({ first, key: key.slice() }));
+    return { own: { ...shared, windows }, secrets: windows.map(({ key }) => key) };
+  }
+  const messageKey = shared.messageKey.slice();
+  return { own: { ...shared, messageKey }, secrets: [messageKey] };
 }
 
 /**

@@ -59,6 +59,36 @@ export interface FloeState {
   readonly segmentBytes: number;
 }
 
+/** Segments that one key serves: a window, which begins at a multiple of this. */
+export const windowSegments = 2 ** defaultRotationBits;
+
+/**
+ * The keys of some windows of a message, for whoever may encrypt and decrypt in those and
+ * nowhere else; can be sent to threads.
+ */
+export interface FloeWindows {
+  readonly windows: readonly FloeWindow[];
+  /** Plaintext of a full segment. */
+  readonly segmentBytes: number;
+}
+
+export interface FloeWindow {
+  /** Index of its first segment. */
+  readonly first: number;
+  /** Secret, 32 bytes: FLOE's DEK of these segments. */
+  readonly key: Uint8Array;
+}
+
+/** What a cipher of segments can be made of. */
+export type SegmentKeys = FloeState | FloeWindows;
+
+/** The key of the window that begins with segment `first`; the caller wipes it. */
+export const windowKey = (
+  { messageKey, info, aad }: FloeState,
+  first: number,
+): Uint8Array<ArrayBuffer> =>
+  hkdfExpand('sha384', messageKey, concat(info, utf8('DEK:'), u64(first), aad), keyBytes);
+
 /** For one thread: keeps the key of the segments that it is at. */
 export interface SegmentCipher {
   /**
@@ -104,12 +134,19 @@ function expectIndex(index: number): void {
 const expectRoom = (out: Uint8Array, bytes: number) =>
   expect(out.length >= bytes, `a buffer of ${out.length} bytes is too short for ${bytes}`);
 
+/** A copy, as the one that would be derived. */
+function heldKey({ windows }: FloeWindows, first: number): Uint8Array<ArrayBuffer> {
+  const held = windows.find((window) => window.first === first);
+  expect(held !== undefined, `no key for segments from ${first} on`);
+  return held.key.slice();
+}
+
 /** @param rotationBits one key serves 2^rotationBits segments: 20, but for test vectors. */
 export function createSegmentCipher(
-  state: FloeState,
+  keys: SegmentKeys,
   rotationBits: number = defaultRotationBits,
 ): SegmentCipher {
-  const { messageKey, info, aad, segmentBytes } = state;
+  const { segmentBytes } = keys;
   const fullBytes = segmentBytes + segmentOverhead;
   const rotation = 2 ** rotationBits;
   const ivs = new Uint8Array(ivBatchBytes);
@@ -121,8 +158,7 @@ export function createSegmentCipher(
     const first = index - (index % rotation);
     if (first !== keyIndex) {
       wipe(key);
-      const purpose = concat(info, utf8('DEK:'), u64(first), aad);
-      key = hkdfExpand('sha384', messageKey, purpose, keyBytes);
+      key = 'windows' in keys ? heldKey(keys, first) : windowKey(keys, first);
       keyIndex = first;
     }
     return key;

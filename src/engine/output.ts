@@ -122,22 +122,41 @@ function publishWithoutLinks(temporary: string, path: string): void {
  * @throws StrongroomError OUTPUT_EXISTS, NOT_FOUND, PERMISSION_DENIED.
  */
 export function createDirectory(path: string): Output {
+  return stageDirectory(path, temporaryName(basename(resolve(path))), (stage) =>
+    mkdirSync(stage, { mode: 0o700 }),
+  );
+}
+
+/**
+ * The same with a stage of a name that others know too, who fill it.
+ * @param name of the stage, in the same directory.
+ */
+export function createSharedDirectory(path: string, name: string): Output {
+  return stageDirectory(path, name, (stage) => mkdirSync(stage, { mode: 0o700 }));
+}
+
+/**
+ * The same with such a stage that is there and filled.
+ * @throws StrongroomError NOT_FOUND without it.
+ */
+export function adoptDirectory(path: string, name: string): Output {
+  return stageDirectory(path, name, (stage) => {
+    lstatSync(stage);
+  });
+}
+
+function stageDirectory(path: string, name: string, prepare: (stage: string) => void): Output {
   const target = resolve(path);
+  const parent = dirname(target);
   try {
-    assertDirectoryFree(path);
-    const temporary = join(dirname(target), temporaryName(basename(target)));
-    mkdirSync(temporary, { mode: 0o700 });
-    return directoryOutput(temporary, path);
+    const why = obstacle(target, parent);
+    if (why !== undefined) throw taken(path, why);
+    const stage = join(parent, name);
+    prepare(stage);
+    return directoryOutput(stage, target, path);
   } catch (error) {
     throw asStrongroomError(error, path);
   }
-}
-
-/** @throws StrongroomError OUTPUT_EXISTS. */
-export function assertDirectoryFree(path: string): void {
-  const target = resolve(path);
-  const why = obstacle(target, dirname(target));
-  if (why !== undefined) throw taken(path, why);
 }
 
 /** Why a directory cannot get the name `target`; `undefined` if it can. */
@@ -163,9 +182,7 @@ function taken(path: string, why: keyof typeof obstacles): StrongroomError {
   });
 }
 
-/** A directory to be that is there under another name. */
-export function directoryOutput(temporary: string, path: string): Output {
-  const target = resolve(path);
+function directoryOutput(temporary: string, target: string, path: string): Output {
   const parent = dirname(target);
   let pending = true;
   return {

@@ -10,7 +10,7 @@ import { keyId, type Suite, type SuiteName, suites } from '../crypto/suites.ts';
 import { StrongroomError } from '../errors.ts';
 import { decodeJson, encodeJson } from '../json.ts';
 import { timeOf } from '../time.ts';
-import { schemas, signaturesVerify } from './signed.ts';
+import { type PublicKey, schemas, signaturesVerify, type Verifier } from './signed.ts';
 
 /** What a card's own keys sign it as. */
 export const cardPayloadType = 'application/vnd.strongroom.card.v1+json';
@@ -36,22 +36,14 @@ export const cardDocumentSchema = z.strictObject({
 
 export type CardDocument = z.infer<typeof cardDocumentSchema>;
 
-interface PublicKey {
-  /** Hex, 32 bytes: see docs/format.md#key-ids. */
-  readonly id: string;
-  /** Raw, of the algorithm's exact length. */
-  readonly publicKey: Uint8Array;
-}
-
-export interface Card {
+export interface Card extends Verifier {
   readonly name: string;
-  readonly suite: Suite;
   readonly created: string;
   readonly expires?: string;
   /** Made from bare public keys: it proves nothing about itself. */
   readonly imported: boolean;
   readonly kem: PublicKey;
-  /** In the suite's order; empty only in an imported card, of a mere recipient. */
+  /** Empty only in an imported card, of a mere recipient. */
   readonly signing: readonly PublicKey[];
   /** For reading aloud: five groups of five characters. */
   readonly fingerprint: string;

@@ -10,17 +10,10 @@ import { asStrongroomError, type ErrorContext, StrongroomError } from '../errors
 import { decodeAnyLayout } from '../json.ts';
 import { type Card, decodeCard, maxCardBytes } from './card.ts';
 import { readAtMost, withFile } from './read.ts';
+import { type Role, rolesSchema } from './roles.ts';
 import type { KeyLife } from './states.ts';
 
 const maxPolicyBytes = 1048576;
-
-const roles = ['author', 'custodian', 'witness'] as const;
-export type Role = (typeof roles)[number];
-
-/** Roles, each at most once. */
-export const rolesSchema = z
-  .array(z.enum(roles))
-  .refine((list) => new Set(list).size === list.length, 'a role twice');
 
 const pathSchema = z.string().min(1).max(4096);
 

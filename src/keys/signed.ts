@@ -10,7 +10,6 @@ import { pae } from '../crypto/dsse.ts';
 import type { Suite } from '../crypto/suites.ts';
 import { encodeJson } from '../json.ts';
 import { hasControls, hasLength, isName } from '../text.ts';
-import type { Card } from './card.ts';
 
 export interface Signature {
   /** Hex, 32 bytes: the id of the signing key. */
@@ -24,8 +23,19 @@ export interface SignedDocument<T> {
   readonly signed: T;
 }
 
+export interface PublicKey {
+  /** Hex, 32 bytes: see docs/format.md#key-ids. */
+  readonly id: string;
+  /** Raw, of the algorithm's exact length. */
+  readonly publicKey: Uint8Array;
+}
+
 /** The public half of whoever signs: every card is one. */
-export type Verifier = Pick<Card, 'suite' | 'signing'>;
+export interface Verifier {
+  readonly suite: Suite;
+  /** In the suite's order. */
+  readonly signing: readonly PublicKey[];
+}
 
 /** Whoever can sign: every identity is one. */
 export interface Signer {

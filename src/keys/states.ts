@@ -3,7 +3,7 @@
  *
  * NIST SP 800-57 part 1 revision 5, section 7; docs/registry.md#states
  */
-import type { Role } from './policy.ts';
+import type { Role } from './roles.ts';
 
 export const keyStates = [
   'pre-activation',

@@ -29,7 +29,6 @@ export function prepareTree(root: string, entries: readonly Entry[]): Extent[] {
     made.add(path);
     for (const parent of parents(path)) made.add(parent);
   };
-  const extents: Extent[] = [];
   for (const entry of entries) {
     if (entry.type === 'directory') {
       ensure(entry.path);
@@ -37,11 +36,10 @@ export function prepareTree(root: string, entries: readonly Entry[]): Extent[] {
     }
     const parent = dirname(entry.path);
     if (parent !== '.') ensure(parent);
-    const extent = { ...place(root, entry), mode: extractedMode(entry) };
-    if (entry.size > 0) extents.push(extent);
-    else closeSync(openSync(extent.path, 'wx', extent.mode));
+    if (entry.size > 0) continue;
+    closeSync(openSync(join(root, entry.path), 'wx', extractedMode(entry)));
   }
-  return extents;
+  return placeExtents(root, entries);
 }
 
 /**
@@ -85,11 +83,16 @@ const strange = (path: string) =>
     hint: 'remove it, and whatever else is strange there',
   });
 
-const place = (root: string, { path, offset, size }: FileEntry) => ({
-  path: join(root, path),
-  offset,
-  size,
-});
+/** Where the bytes of files belong; of those that have any. */
+export const placeExtents = (root: string, entries: readonly Entry[]): Extent[] =>
+  entries
+    .filter((entry): entry is FileEntry => entry.type === 'file' && entry.size > 0)
+    .map((entry) => ({
+      path: join(root, entry.path),
+      mode: extractedMode(entry),
+      offset: entry.offset,
+      size: entry.size,
+    }));
 
 /** The segments that hold any of these extents, in order. */
 export function wantedSegments(extents: readonly Extent[], segmentBytes: number) {

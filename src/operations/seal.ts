@@ -175,8 +175,14 @@ export async function seal(source: string, options: SealOptions): Promise<SealRe
   }
 }
 
+/** What a new archive begins with is made of. */
+type NewArchive = Pick<
+  SealOptions,
+  'signer' | 'recipients' | 'quorums' | 'hideRecipients' | 'segmentBytes' | 'trust'
+>;
+
 /** A new archive: its keys, its core, and its first key ring. */
-function begin(options: SealOptions): Promise<Beginning> {
+export function begin(options: NewArchive): Promise<Beginning> {
   const { signer, recipients, quorums: plans = [] } = options;
   const { suite } = signer.card;
   const fields = {
@@ -193,7 +199,7 @@ function begin(options: SealOptions): Promise<Beginning> {
   });
 }
 
-function assertFit(options: SealOptions, claims: Claims | undefined): void {
+export function assertFit(options: NewArchive, claims: Claims | undefined): void {
   const { recipients, quorums = [], signer, segmentBytes, trust } = options;
   const now = timeOf();
   assertMayProtect(trust, [signer.card, ...recipients, ...custodiansOf(quorums)], now);

@@ -4,7 +4,17 @@ import type { AddressInfo } from 'node:net';
 import { crc32 } from 'node:zlib';
 import { afterAll } from 'vitest';
 
-type Operation = 'put' | 'begin' | 'part' | 'list' | 'complete' | 'abort' | 'head' | 'get';
+type Operation =
+  | 'put'
+  | 'begin'
+  | 'part'
+  | 'list'
+  | 'complete'
+  | 'abort'
+  | 'head'
+  | 'get'
+  | 'delete'
+  | 'names';
 
 export interface Asked {
   readonly operation: Operation;
@@ -42,7 +52,8 @@ const operationOf = (method: string, query: URLSearchParams): Operation => {
   const inUpload = query.has('uploadId');
   if (method === 'PUT') return inUpload ? 'part' : 'put';
   if (method === 'POST') return inUpload ? 'complete' : 'begin';
-  if (method === 'DELETE') return 'abort';
+  if (method === 'DELETE') return inUpload ? 'abort' : 'delete';
+  if (query.has('list-type')) return 'names';
   if (method === 'HEAD') return 'head';
   return inUpload ? 'list' : 'get';
 };
@@ -74,7 +85,9 @@ export async function serveStore(): Promise<ServedStore> {
     const fault = store.fault(asked);
     if (fault?.when === 'before') return fault.answer(response);
     const id = url.searchParams.get('uploadId') ?? '';
-    const [status, headers, body] = answer(store, asked, id, Buffer.concat(chunks));
+    const prefix = `${asked.key}${asked.key.endsWith('/') ? '' : '/'}${url.searchParams.get('prefix')}`;
+    const place = asked.operation === 'names' ? { ...asked, key: prefix } : asked;
+    const [status, headers, body] = answer(store, place, id, Buffer.concat(chunks));
     if (fault !== undefined) return fault.answer(response);
     response.writeHead(status, headers).end(body);
   });
@@ -126,7 +139,7 @@ function answer(store: ServedStore, asked: Asked, id: string, body: Buffer): Ans
     case 'list': {
       const each = [...parts].map(
         ([number, bytes]) =>
-          `<Part><PartNumber>${number}</PartNumber><ETag>"${sumOf(bytes)}"</ETag><Size>${bytes.length}</Size></Part>`,
+          `<Part><PartNumber>${number}</PartNumber><ETag>"${sumOf(bytes)}"</ETag><Size>${bytes.length}</Size><ChecksumCRC32>${sumOf(bytes)}</ChecksumCRC32></Part>`,
       );
       return [200, {}, `<ListPartsResult>${each.join('')}</ListPartsResult>`];
     }
@@ -141,6 +154,15 @@ function answer(store: ServedStore, asked: Asked, id: string, body: Buffer): Ans
     case 'abort':
       uploads.delete(id);
       return [204, {}];
+    case 'delete':
+      objects.delete(key);
+      return [204, {}];
+    case 'names': {
+      const bucket = key.split('/')[1]?.length ?? 0;
+      const found = [...objects.keys()].filter((name) => name.startsWith(key));
+      const each = found.map((name) => `<Contents><Key>${name.slice(bucket + 2)}</Key></Contents>`);
+      return [200, {}, `<ListBucketResult>${each.join('')}</ListBucketResult>`];
+    }
     default:
       return object(store, asked);
   }

@@ -1,5 +1,5 @@
 /** Opens segments: verify, decrypt, and put what they hold into files or onto standard output. */
-import { createThreadCipher, type FloeState } from '../../crypto/floe.ts';
+import { createThreadCipher, type SegmentKeys } from '../../crypto/floe.ts';
 import { treeHashes } from '../../crypto/hash.ts';
 import type { Control } from '../../engine/control.ts';
 import { using } from '../../engine/files.ts';
@@ -15,7 +15,7 @@ export interface OpenJob {
   readonly source: SourceLocation;
   readonly payload: Payload;
   readonly tree: TreeLocation;
-  readonly floe: FloeState;
+  readonly floe: SegmentKeys;
   /** Files to write; all of it to standard output when absent. */
   readonly extents: Extents | undefined;
   /** The segments that are wanted, in order; all of them when absent. */

@@ -15,6 +15,15 @@ import type { Payload } from '../segments.ts';
 import type { SegmentSink } from './sinks.ts';
 import type { SinkContext } from './target.ts';
 
+/** Which runs of a payload one machine of several makes. */
+export interface RunShare {
+  /** From this run to before that one. */
+  readonly from: number;
+  readonly to: number;
+  /** How many there are in all; the last one takes all the segments that are left. */
+  readonly of: number;
+}
+
 export interface PartsTarget {
   readonly kind: 'parts';
   /** Absent where all is one run. */
@@ -25,7 +34,36 @@ export interface PartsTarget {
   readonly runSegments: number;
   /** For each run whether its part is there already; shared by all threads. */
   readonly done: Uint8Array<SharedArrayBuffer>;
+  /** Only these, and all of them are sent; without it all, and the last one goes back. */
+  readonly share?: RunShare | undefined;
 }
+
+/** The first segment of a run of a share, and the first one behind it. */
+export function segmentsOfRun(
+  run: number,
+  runSegments: number,
+  { of }: Pick<RunShare, 'of'>,
+  { segments }: Pick<Payload, 'segments'>,
+): { readonly from: number; readonly to: number } {
+  return { from: run * runSegments, to: run === of - 1 ? segments : (run + 1) * runSegments };
+}
+
+/** Most segments that a part takes. */
+function mostSegments({ runSegments, share }: PartsTarget, payload: Payload): number {
+  if (share === undefined || share.to < share.of) return runSegments;
+  const last = segmentsOfRun(share.of - 1, runSegments, share, payload);
+  return Math.max(last.to - last.from, share.to - share.from > 1 ? runSegments : 0);
+}
+
+/** Memory that the parts of one thread take. */
+export const partsBytes = (target: PartsTarget, payload: Payload): number =>
+  roomOf(target, payload) * (1 + uploadsAtOnce(roomOf(target, payload)));
+
+const roomOf = (target: PartsTarget, payload: Payload): number =>
+  target.front.length + mostSegments(target, payload) * (payload.segmentBytes + segmentOverhead);
+
+const uploadsAtOnce = (room: number): number =>
+  Math.max(1, Math.min(mostUploads, Math.floor(uploadBytes / room)));
 
 /** A part that is in the store; the leaves of its segments were reported before. */
 export interface PartReport {
@@ -47,12 +85,14 @@ export function intoParts(
   payload: Payload,
   { signal, report, leaves, control }: SinkContext,
 ): SegmentSink {
-  const { front, runSegments, upload } = target;
-  const room = front.length + runSegments * (payload.segmentBytes + segmentOverhead);
-  const atOnce = Math.max(1, Math.min(mostUploads, Math.floor(uploadBytes / room)));
+  const { front, runSegments, upload, share } = target;
+  const room = roomOf(target, payload);
+  const atOnce = uploadsAtOnce(room);
   // Of a pipe the last run is known when nothing follows it
   const lastRun =
     payload.segments === 0 ? undefined : Math.ceil(payload.segments / runSegments) - 1;
+  const goesBack = (run: number) =>
+    share === undefined && (lastRun === undefined || run === lastRun);
   const free: Uint8Array[] = [];
   const underWay = new Set<Promise<void>>();
   let failure: { readonly error: unknown } | undefined;
@@ -83,7 +123,7 @@ export function intoParts(
 
   return {
     async write(bytes, index) {
-      const run = Math.floor(index / runSegments);
+      const run = Math.min(Math.floor(index / runSegments), (share?.of ?? Infinity) - 1);
       if (filling !== undefined && filling.run !== run) {
         const full = filling;
         filling = undefined;
@@ -100,7 +140,7 @@ export function intoParts(
       if (control.stopped) return;
       if (filling !== undefined) {
         const { run, bytes, filled } = filling;
-        if (lastRun === undefined || run === lastRun) report({ tail: bytes.slice(0, filled) });
+        if (goesBack(run)) report({ tail: bytes.slice(0, filled) });
         else await send(filling);
       }
       while (underWay.size > 0) await Promise.race(underWay);

@@ -1,5 +1,5 @@
 /** Seals a planned stream: every thread builds, encrypts, hashes and writes whole segments. */
-import { createThreadCipher, type FloeState, segmentTextAt } from '../../crypto/floe.ts';
+import { createThreadCipher, type SegmentKeys, segmentTextAt } from '../../crypto/floe.ts';
 import { treeHashes } from '../../crypto/hash.ts';
 import type { Control } from '../../engine/control.ts';
 import { using } from '../../engine/files.ts';
@@ -13,7 +13,7 @@ import { claimFor, journalOf, type SealJobReport, type SealTarget, sealSink } fr
 export interface SealJob {
   readonly kind: 'seal';
   readonly payload: Payload;
-  readonly floe: FloeState;
+  readonly floe: SegmentKeys;
   readonly pieces: Pieces;
   readonly output: SealTarget;
   /** What to hash with SHA-256 beside; nothing when absent. */

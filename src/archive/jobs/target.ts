@@ -4,10 +4,16 @@ import { segmentOverhead } from '../../crypto/floe.ts';
 import type { Control } from '../../engine/control.ts';
 import { readFully } from '../../engine/files.ts';
 import { type LeafBuffer, type Payload, plaintextBytes, segmentOffset } from '../segments.ts';
-import { type Claim, claimFrom, claimRuns } from '../stream.ts';
+import { type Claim, claimFrom, claimRuns, claimSpans } from '../stream.ts';
 import { type JournalTarget, RunJournal, type RunReport } from './journal.ts';
 import type { LeafReport, LeafReporter } from './leaves.ts';
-import { intoParts, type PartReport, type PartsTarget, type TailReport } from './parts.ts';
+import {
+  intoParts,
+  type PartReport,
+  type PartsTarget,
+  segmentsOfRun,
+  type TailReport,
+} from './parts.ts';
 import { atOffsets, inOrder, type SegmentSink } from './sinks.ts';
 
 export type SealTarget =
@@ -77,13 +83,23 @@ interface SealJournal {
 /** Claims the segments of a job, as many at once as belong together. */
 export function claimFor(
   target: SealTarget,
-  { segments, segmentBytes }: Payload,
+  payload: Payload,
   control: Control,
   journal?: RunJournal,
 ): Claim {
+  const { segments, segmentBytes } = payload;
   if (journal !== undefined) return journal.claim(segmentBytes);
   if (target.kind !== 'parts') return claimFrom(control, segments);
-  const { runSegments: together, done } = target;
-  const isDone = (run: number) => done[run] === 1;
-  return claimRuns(control, { segments, segmentBytes, together, isDone });
+  const { runSegments: together, done, share } = target;
+  if (share === undefined) {
+    const isDone = (run: number) => done[run] === 1;
+    return claimRuns(control, { segments, segmentBytes, together, isDone });
+  }
+  // The runs of one machine of several
+  return claimSpans(control, () => {
+    const run = control.claim(share.to - share.from);
+    return run === undefined
+      ? undefined
+      : segmentsOfRun(share.from + run, together, share, payload);
+  });
 }

@@ -11,17 +11,19 @@ export interface VerifyJob {
   readonly source: SourceLocation;
   readonly payload: Payload;
   readonly tree: TreeLocation;
+  /** The segments that are wanted, in order; all of them when absent. */
+  readonly wanted?: Float64Array<SharedArrayBuffer> | undefined;
 }
 
 export async function verifySegments(
-  { source: location, payload, tree }: VerifyJob,
+  { source: location, payload, tree, wanted }: VerifyJob,
   control: Control,
   _report: unknown,
   signal: AbortSignal,
 ): Promise<void> {
   await using(openSource(location, signal), async (source) => {
     const reader = await SegmentReader.open(source, payload, tree);
-    const stream = new SegmentStream(reader, claimFrom(control, payload.segments));
+    const stream = new SegmentStream(reader, claimFrom(control, payload.segments, wanted));
     for (let next = await stream.next(); next !== undefined; next = await stream.next()) {
       control.report(plaintextBytes(payload, next.index));
     }

@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import type { Core } from '../../archive/core.ts';
-import { base64, concat, fromBase64, fromHex, hex, utf8 } from '../../bytes.ts';
+import { base64, concat, equal, fromBase64, fromHex, hex, utf8 } from '../../bytes.ts';
 import { sha384 } from '../../crypto/hash.ts';
 import { StrongroomError } from '../../errors.ts';
 import { type Card, cardDocumentSchema, isValidAt } from '../../keys/card.ts';
@@ -13,7 +13,7 @@ import type { Identity } from '../../keys/identity.ts';
 import { schemas } from '../../keys/signed.ts';
 import { timeOf } from '../../time.ts';
 import { decodeSigned, encodeSigned } from './document.ts';
-import { freshRequestKey, type RequestKey } from './request-key.ts';
+import { freshRequestKey, invalidRequestKey, type RequestKey } from './request-key.ts';
 
 export type QuestionKind = 'request' | 'challenge';
 
@@ -139,6 +139,20 @@ export function decodeQuestion(
   }
   const digest = sha384(bytes.subarray(0, -1));
   return { kind, card, signed: body, digest, bytes: bytes.slice() };
+}
+
+/** @throws StrongroomError `REQUEST_KEY_INVALID` unless it is the key of this request. */
+export function assertKeyOf(request: Question, { seed, request: digest }: RequestKey): void {
+  if (request.signed.type !== 'strongroom/quorum-request' || digest !== base64(request.digest)) {
+    throw invalidRequestKey('it belongs to another request');
+  }
+  const { kem } = request.card.suite;
+  if (
+    seed.length !== kem.seedBytes ||
+    !equal(kem.publicKey(seed), fromBase64(request.signed.kem))
+  ) {
+    throw invalidRequestKey('it is not the key that the request names');
+  }
 }
 
 /** What an approval's share is sealed with: to this request, at this place of the split. */

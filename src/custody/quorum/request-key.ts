@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
-import { base64, concat, equal, fromBase64, utf8, wipe } from '../../bytes.ts';
+import { concat, utf8, wipe } from '../../bytes.ts';
 import type { Suite } from '../../crypto/suites.ts';
 import { isStrongroomError, StrongroomError } from '../../errors.ts';
 import { decodeJson, encodeJson } from '../../json.ts';
@@ -18,7 +18,6 @@ import {
 } from '../../keys/protection.ts';
 import { hexDecode, hexEncode } from '../../keys/secret-text.ts';
 import { schemas } from '../../keys/signed.ts';
-import type { Question } from './question.ts';
 
 const maxRequestKeyBytes = 4096;
 
@@ -73,7 +72,7 @@ export async function decodeRequestKey(
 ): Promise<RequestKey> {
   const end = bytes.indexOf(0x0a);
   if (end < 0 || bytes.indexOf(0x0a, end + 1) !== bytes.length - 1) {
-    throw invalid('it is not two lines');
+    throw invalidRequestKey('it is not two lines');
   }
   const line = bytes.subarray(0, end);
   const { protection, request } = decodeJson(line, header, {
@@ -82,10 +81,10 @@ export async function decodeRequestKey(
     maxBytes: maxRequestKeyBytes,
   });
   const secret = hexDecode(bytes.subarray(end + 1, -1));
-  if (secret === undefined) throw invalid('its second line is not hex digits');
+  if (secret === undefined) throw invalidRequestKey('its second line is not hex digits');
   const keyOf = (seed: Uint8Array): RequestKey => ({ seed, request, wipe: () => wipe(seed) });
   if (protection.kdf === 'none') return keyOf(secret);
-  if (secret.length <= lockBytes) throw invalid('its second line is too short');
+  if (secret.length <= lockBytes) throw invalidRequestKey('its second line is too short');
   if (passphrase === undefined) {
     throw new StrongroomError('PASSPHRASE_NEEDED', 'the request key is under a passphrase');
   }
@@ -102,20 +101,7 @@ export async function decodeRequestKey(
   }
 }
 
-/** @throws StrongroomError `REQUEST_KEY_INVALID` unless it is the key of this request. */
-export function assertKeyOf(request: Question, { seed, request: digest }: RequestKey): void {
-  if (request.signed.type !== 'strongroom/quorum-request' || digest !== base64(request.digest)) {
-    throw invalid('it belongs to another request');
-  }
-  const { kem } = request.card.suite;
-  if (
-    seed.length !== kem.seedBytes ||
-    !equal(kem.publicKey(seed), fromBase64(request.signed.kem))
-  ) {
-    throw invalid('it is not the key that the request names');
-  }
-}
-
 const newline = utf8('\n');
 
-const invalid = (why: string) => new StrongroomError('REQUEST_KEY_INVALID', `request key: ${why}`);
+export const invalidRequestKey = (why: string) =>
+  new StrongroomError('REQUEST_KEY_INVALID', `request key: ${why}`);

@@ -8,7 +8,6 @@ import { StrongroomError } from '../../errors.ts';
 import { decodeJson, encodeJson } from '../../json.ts';
 import { readAtMost, withFile } from '../../keys/read.ts';
 import { schemas } from '../../keys/signed.ts';
-import type { Registry } from './read.ts';
 
 const maxCheckpointBytes = 2 ** 22;
 
@@ -22,11 +21,26 @@ const schema = z.strictObject({
   version: z.literal(1),
 });
 
+/** What a checkpoint pins: of every key the events in their order. */
+interface Pinned {
+  readonly id: string;
+  readonly directory: string;
+  readonly entries: readonly {
+    readonly id: string;
+    readonly life: readonly [PinnedEvent, ...PinnedEvent[]];
+  }[];
+}
+
+interface PinnedEvent {
+  readonly digest: string;
+  readonly number: number;
+}
+
 /** The last event of every key. */
 export type Checkpoint = z.infer<typeof schema>;
 
 /** The bytes of a file that pins every event of the registry as it is now. */
-export function encodeCheckpoint(registry: Registry): Uint8Array {
+export function encodeCheckpoint(registry: Pinned): Uint8Array {
   const keys = registry.entries.map(({ id, life }) => {
     const { digest, number } = life.at(-1) ?? life[0];
     return [id, { digest, number }] as const;
@@ -52,7 +66,7 @@ export async function readCheckpoint(path: string): Promise<Checkpoint> {
  * Holds a registry to have every event that the checkpoint names; it may have more.
  * @throws StrongroomError REGISTRY_ROLLED_BACK.
  */
-export function assertReached(checkpoint: Checkpoint, registry: Registry, path: string): void {
+export function assertReached(checkpoint: Checkpoint, registry: Pinned, path: string): void {
   const refuse = (what: string) =>
     new StrongroomError('REGISTRY_ROLLED_BACK', `${registry.directory}: ${what}`, {
       file: registry.directory,

@@ -9,7 +9,7 @@ import { sha384 } from '../../crypto/hash.ts';
 import { StrongroomError } from '../../errors.ts';
 import { decodeJson, encodeJson } from '../../json.ts';
 import { type Card, isValidAt } from '../../keys/card.ts';
-import { rolesSchema } from '../../keys/policy.ts';
+import { rolesSchema } from '../../keys/roles.ts';
 import { type Signer, schemas, signaturesVerify, signDocument } from '../../keys/signed.ts';
 import { keyStates } from '../../keys/states.ts';
 

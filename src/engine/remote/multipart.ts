@@ -27,8 +27,12 @@ export interface UploadedPart {
   readonly bytes: number;
 }
 
-/** What the store allows: parts of an upload, and bytes of every part but the last. */
-export const partLimits = { most: 10_000, leastBytes: 5 * 2 ** 20 } as const;
+/** What the store allows: parts of an upload, least bytes of every part but the last, and most. */
+export const partLimits = {
+  most: 10_000,
+  leastBytes: 5 * 2 ** 20,
+  mostBytes: 5 * 2 ** 30,
+} as const;
 
 const crc32Of = (bytes: Uint8Array): string => {
   const sum = Buffer.alloc(4);
@@ -37,7 +41,7 @@ const crc32Of = (bytes: Uint8Array): string => {
 };
 
 /** A request that is repeated while it fails in passing. */
-async function ask<T>(
+export async function ask<T>(
   name: string,
   signal: AbortSignal,
   request: (s3: S3, options: { abortSignal: AbortSignal }) => Promise<T>,
@@ -97,24 +101,38 @@ export async function uploadPart(
   throw new StrongroomError('REMOTE_FAILED', `${name}: the store gives a part no tag`);
 }
 
-/** The parts that are in the store, by number; `undefined` when the upload is not there. */
+/** A part as the store tells of it. */
+export interface ListedPart {
+  readonly etag: string;
+  readonly bytes: number;
+  /** Not every store tells it. */
+  readonly crc32: string | undefined;
+}
+
+/**
+ * The parts that are in the store, by number; `undefined` when the upload is not there.
+ * @param span the numbers that are of interest: all of them are, when it is absent.
+ */
 export async function listParts(
   upload: UploadLocation,
   signal: AbortSignal,
-): Promise<Map<number, { readonly etag: string; readonly bytes: number }> | undefined> {
-  const parts = new Map<number, { etag: string; bytes: number }>();
-  let marker: string | undefined;
+  span?: { readonly from: number; readonly to: number },
+): Promise<Map<number, ListedPart> | undefined> {
+  const parts = new Map<number, ListedPart>();
+  let marker = span && String(span.from - 1);
   do {
     const PartNumberMarker = marker;
     try {
       const page = await ask(nameOfUpload(upload), signal, ({ client, sdk }, options) =>
         client.send(new sdk.ListPartsCommand({ ...idOf(upload), PartNumberMarker }), options),
       );
-      for (const { PartNumber = 0, ETag = '', Size = -1 } of page.Parts ?? []) {
-        parts.set(PartNumber, { etag: ETag, bytes: Size });
+      for (const { PartNumber = 0, ETag = '', Size = -1, ChecksumCRC32: crc32 } of page.Parts ??
+        []) {
+        parts.set(PartNumber, { etag: ETag, bytes: Size, crc32 });
       }
       const next = page.IsTruncated ? page.NextPartNumberMarker : undefined;
-      marker = next === marker ? undefined : next;
+      const isBehind = span !== undefined && Number(next) >= span.to - 1;
+      marker = next === marker || isBehind ? undefined : next;
     } catch (error) {
       if (isStrongroomError(error, 'UPLOAD_INVALID') || isStrongroomError(error, 'NOT_FOUND')) {
         return undefined;

@@ -64,6 +64,7 @@ const refusals: Readonly<Record<string, readonly [ErrorCode, string]>> = {
   NotFound: ['NOT_FOUND', 'not there'],
   NoSuchBucket: ['NOT_FOUND', 'there is no such bucket'],
   NoSuchUpload: ['UPLOAD_INVALID', 'its upload was given up by someone'],
+  InvalidPart: ['REMOTE_FAILED', 'a part of its upload was replaced meanwhile; try again'],
   AccessDenied: ['PERMISSION_DENIED', 'the store does not allow it'],
   Forbidden: ['PERMISSION_DENIED', 'the store does not allow it'],
   InvalidAccessKeyId: ['PERMISSION_DENIED', 'the store does not know the access key'],

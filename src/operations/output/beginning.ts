@@ -30,6 +30,12 @@ export interface Beginning {
 
 type Secrets = Pick<Beginning, 'core' | 'fileKey' | 'keys'>;
 
+/** Core, slots and FLOE header of an archive with its first key ring. */
+export function frontOf(core: Core, ring: Keyring, header: Uint8Array): Uint8Array<ArrayBuffer> {
+  const slots = [encodeSlot(ring.bytes, core.slotBytes), new Uint8Array(core.slotBytes)];
+  return concat(core.bytes, ...slots, header);
+}
+
 /** A new core, file key and FLOE header, and the front that they make with a key ring. */
 export async function beginArchive(
   fields: CoreFields,
@@ -45,8 +51,7 @@ export async function beginArchive(
   };
   try {
     const ring = await ringOf({ core, fileKey, keys });
-    const slots = [encodeSlot(ring.bytes, core.slotBytes), new Uint8Array(core.slotBytes)];
-    const front = concat(core.bytes, ...slots, header);
+    const front = frontOf(core, ring, header);
     return { core, fileKey, keys, ring, header, floe: state, front, wipe: wipeAll };
   } catch (error) {
     wipeAll();

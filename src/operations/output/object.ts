@@ -4,35 +4,36 @@
  * there, on the condition that nothing has it, and is then looked at as its readers will.
  */
 import type { OutputReport, SealTarget } from '../../archive/jobs/target.ts';
-import { concat, equal } from '../../bytes.ts';
+import { concat } from '../../bytes.ts';
 import { segmentCount, segmentOverhead } from '../../crypto/floe.ts';
-import { using } from '../../engine/files.ts';
 import { nameOf, type S3Location } from '../../engine/remote/location.ts';
 import {
   abortUpload,
   assertNameFree,
   beginUpload,
   completeUpload,
-  compositeCrc32,
-  headOf,
   listParts,
   objectCrc32,
   partLimits,
   putObject,
   type UploadedPart,
   type UploadLocation,
-  uploadPart,
 } from '../../engine/remote/multipart.ts';
 import { sharedBytes } from '../../engine/shared.ts';
-import { openSource, readExactly } from '../../engine/source.ts';
 import { asStrongroomError, isStrongroomError, StrongroomError } from '../../errors.ts';
 import type { Identity } from '../../keys/identity.ts';
 import type { Beginning } from './beginning.ts';
 import type { ArchiveOutput, Begun } from './output.ts';
 import { type KeptPart, UploadState } from './state.ts';
+import {
+  assertWritten,
+  type Expected,
+  expectedOf,
+  giveName,
+  sendTail,
+  usualPartBytes,
+} from './upload.ts';
 
-/** What a part holds as long as there are not too many of them. */
-const usualPartBytes = 2 ** 24;
 /** Of what comes through a pipe, and may be long. */
 const pipePartBytes = 2 ** 26;
 /** Of the most that there can be; the rest is for the trailer. */
@@ -177,71 +178,23 @@ class ObjectOutput implements ArchiveOutput {
     const { at, overwrite, signal } = this.#options;
     const tail = concat(...this.#tail);
     const parts = this.#parts.sort((a, b) => a.number - b.number);
-    let expected: { readonly size: number; readonly crc32: string };
+    let expected: Expected;
     let give: () => Promise<void>;
     const upload = this.#upload;
     if (upload === undefined) {
       expected = { size: tail.length, crc32: objectCrc32(tail) };
       give = () => putObject(at, tail, overwrite, signal);
     } else {
-      for (let from = 0; from < tail.length; ) {
-        const rest = tail.length - from;
-        // Not so that a part follows that is too short to be one
-        const length = rest < usualPartBytes + partLimits.leastBytes ? rest : usualPartBytes;
-        const bytes = tail.subarray(from, from + length);
-        parts.push(await uploadPart(upload, (parts.at(-1)?.number ?? 0) + 1, bytes, signal));
-        from += length;
-      }
-      const size = parts.reduce((sum, { bytes }) => sum + bytes, 0);
-      expected = { size, crc32: compositeCrc32(parts) };
+      await sendTail(upload, parts, tail, signal);
+      expected = expectedOf(parts);
       if (!overwrite) await assertNameFree(at, signal);
       give = () => completeUpload(upload, parts, overwrite, signal);
     }
-    try {
-      await give();
-    } catch (error) {
-      // Of an answer that was lost nobody knows but the object
-      if (!(await this.#isOurs())) throw error;
-    }
+    const written = { at, front: this.#front, footer: this.#footer, signal };
+    await giveName(written, give);
     this.#committed = true;
     this.#state?.remove();
-    await this.#verify(expected);
-  }
-
-  /** Whether the object is this archive: its id is in the front. */
-  async #isOurs(): Promise<boolean> {
-    try {
-      return equal(await this.#readBack(0, this.#front.length), this.#front);
-    } catch {
-      return false;
-    }
-  }
-
-  #readBack(offset: number, length: number): Promise<Uint8Array> {
-    const { at, signal } = this.#options;
-    return using(openSource(at, signal), (source) =>
-      readExactly(source, offset < 0 ? source.size + offset : offset, length),
-    );
-  }
-
-  /** Size, checksum where the store has one, front and footer as they should be. */
-  async #verify(expected: { readonly size: number; readonly crc32: string }): Promise<void> {
-    const wrong = (what: string) =>
-      new StrongroomError('UPLOAD_INVALID', `${this.#name}: ${what}`, { file: this.#name });
-    const { at, signal } = this.#options;
-    const head = await headOf(at, signal);
-    if (head === undefined) throw wrong('is not there after it was written');
-    if (head.size !== expected.size) {
-      throw wrong(`has ${head.size} bytes after ${expected.size} were written`);
-    }
-    const comparable = head.crc32?.includes('-') === expected.crc32.includes('-');
-    if (head.crc32 !== undefined && comparable && head.crc32 !== expected.crc32) {
-      throw wrong('has another checksum than what was written');
-    }
-    const footer = this.#footer;
-    const ends =
-      (await this.#isOurs()) && equal(await this.#readBack(-footer.length, footer.length), footer);
-    if (!ends) throw wrong('does not begin and end with what was written');
+    await assertWritten(written, expected);
   }
 
   async discard(reason: StrongroomError): Promise<void> {

@@ -1,11 +1,12 @@
 /** Where an archive is opened into before its directory gets its name. */
 
+import { basename } from 'node:path';
 import type { Entry } from '../../archive/entry.ts';
 import { type JournalTarget, segmentsInRun } from '../../archive/jobs/journal.ts';
 import type { Extent } from '../../archive/jobs/sinks.ts';
 import type { OutputReport } from '../../archive/jobs/target.ts';
 import type { Payload } from '../../archive/segments.ts';
-import { assertDirectoryFree, createDirectory, directoryOutput } from '../../engine/output.ts';
+import { adoptDirectory, createDirectory, type Output } from '../../engine/output.ts';
 import type { StrongroomError } from '../../errors.ts';
 import { prepareTree, sweepTree } from '../extract.ts';
 import { Resumption, type Work } from './resumption.ts';
@@ -41,13 +42,13 @@ export async function resumedStage(work: Omit<Work, 'isDirectory' | 'kind'>): Pr
   const { output } = work;
   const resumption = await Resumption.take({ ...work, kind: 'open', isDirectory: true });
   const path = resumption.stage;
+  let directory: Output;
   try {
-    assertDirectoryFree(output);
+    directory = adoptDirectory(output, basename(path));
   } catch (error) {
     resumption.abandon();
     throw error;
   }
-  const directory = directoryOutput(path, output);
   return {
     path,
     prepare(entries) {

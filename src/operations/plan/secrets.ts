@@ -1,0 +1,66 @@
+/** What an identity finds for itself in a plan. */
+import { wipe } from '../../bytes.ts';
+import type { FloeWindow } from '../../crypto/floe.ts';
+import { StrongroomError } from '../../errors.ts';
+import type { Identity } from '../../keys/identity.ts';
+import type { Span } from '../../scale/division.ts';
+import type { BodyOf, WorkPlan } from '../../scale/document.ts';
+import { openPlanKey, openWindow, type PlanStanza, windowsOf } from '../../scale/keys.ts';
+import { type Opening, openOpening, openSealing, type Sealing } from '../../scale/private.ts';
+
+const contextOf = ({ core, body }: WorkPlan) => ({ core, id: body.id });
+
+const noKey = ({ name }: WorkPlan, { card }: Identity) =>
+  new StrongroomError(
+    'NO_KEY_FITS',
+    `${name}: its keys are not sealed to this key of ${card.name}`,
+    {
+      file: name,
+    },
+  );
+
+async function withPlanKey<T>(
+  plan: WorkPlan,
+  identity: Identity,
+  stanza: PlanStanza | undefined,
+  use: (hidden: Parameters<typeof openSealing>[0]) => T,
+): Promise<T> {
+  const context = contextOf(plan);
+  const planKey = stanza && openPlanKey(context, identity, stanza);
+  if (planKey === undefined) throw noKey(plan, identity);
+  try {
+    return use({ bytes: plan.hidden, context, planKey, name: plan.name });
+  } finally {
+    wipe(planKey);
+  }
+}
+
+/** @param stanza of the worker, or of the planner. */
+export const readSealing = (
+  plan: WorkPlan,
+  identity: Identity,
+  stanza: PlanStanza | undefined,
+): Promise<Sealing> => withPlanKey(plan, identity, stanza, openSealing);
+
+export const readOpening = (
+  plan: WorkPlan,
+  identity: Identity,
+  stanza: PlanStanza | undefined,
+): Promise<Opening> => withPlanKey(plan, identity, stanza, openOpening);
+
+/** The keys of the windows that a span of segments lies in; the caller wipes them. */
+export function openWindows(
+  plan: WorkPlan,
+  body: BodyOf<'seal' | 'open'>,
+  worker: number,
+  identity: Identity,
+  spans: readonly Span[],
+): FloeWindow[] {
+  const { windows = [] } = body.workers[worker] ?? {};
+  return windowsOf(spans).map((first) => {
+    const stanza = windows.find((each) => each.first === first);
+    const found = stanza && openWindow(contextOf(plan), identity, stanza);
+    if (found === undefined) throw noKey(plan, identity);
+    return found;
+  });
+}

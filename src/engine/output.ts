@@ -149,14 +149,20 @@ function stageDirectory(path: string, name: string, prepare: (stage: string) => 
   const target = resolve(path);
   const parent = dirname(target);
   try {
-    const why = obstacle(target, parent);
-    if (why !== undefined) throw taken(path, why);
+    assertDirectoryFree(path);
     const stage = join(parent, name);
     prepare(stage);
     return directoryOutput(stage, target, path);
   } catch (error) {
     throw asStrongroomError(error, path);
   }
+}
+
+/** @throws StrongroomError OUTPUT_EXISTS. */
+export function assertDirectoryFree(path: string): void {
+  const target = resolve(path);
+  const why = obstacle(target, dirname(target));
+  if (why !== undefined) throw taken(path, why);
 }
 
 /** Why a directory cannot get the name `target`; `undefined` if it can. */

@@ -5,7 +5,7 @@ import { deriveArchiveKeys } from '../../archive/filekey.ts';
 import { segmentsInRun } from '../../archive/jobs/journal.ts';
 import { ciphertextBytes, segmentCount } from '../../crypto/floe.ts';
 import { writeFully } from '../../engine/files.ts';
-import { assertFileFree, fileOutput } from '../../engine/output.ts';
+import { fileOutput } from '../../engine/output.ts';
 import { type Beginning, continueArchive } from './beginning.ts';
 import type { ArchiveOutput } from './output.ts';
 import { Resumption, type Work } from './resumption.ts';
@@ -17,7 +17,6 @@ export async function resumedOutput(work: Omit<Work, 'isDirectory'>): Promise<Ar
   let beginning: Beginning | undefined;
   let fd: number;
   try {
-    assertFileFree(path);
     const { begun } = resumption;
     if (begun !== undefined) {
       const core = decodeCore(begun.front.subarray(0, coreBytes), path);

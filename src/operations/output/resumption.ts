@@ -32,6 +32,7 @@ import { hpkeOpen, hpkeSeal } from '../../crypto/hpke.ts';
 import { exists, syncDirectory } from '../../engine/files.ts';
 import { isOwn, isPrivate, Journal } from '../../engine/journal.ts';
 import { type Lock, takeLock } from '../../engine/lock.ts';
+import { assertDirectoryFree, assertFileFree } from '../../engine/output.ts';
 import { asStrongroomError, type ErrorCode, StrongroomError } from '../../errors.ts';
 import { decodeJson, encodeJson } from '../../json.ts';
 import type { Identity } from '../../keys/identity.ts';
@@ -119,7 +120,7 @@ export class Resumption {
 
   /**
    * Takes up what an earlier attempt at the same work left, if there is anything.
-   * @throws StrongroomError RESUME_BUSY, JOURNAL_INVALID, JOURNAL_MISMATCH, SOURCE_CHANGED.
+   * @throws StrongroomError OUTPUT_EXISTS, RESUME_BUSY, JOURNAL_INVALID, JOURNAL_MISMATCH, SOURCE_CHANGED.
    */
   static async take(work: Work): Promise<Resumption> {
     const places = placesOf(work.output);
@@ -128,6 +129,8 @@ export class Resumption {
     try {
       const resumption = new Resumption(work, lock, places);
       removeLeftovers(work.output, places);
+      if (work.isDirectory) assertDirectoryFree(work.output);
+      else assertFileFree(work.output);
       resumption.#kept = resumption.#find();
       lock.keep();
       return resumption;

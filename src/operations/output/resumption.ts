@@ -7,7 +7,7 @@
  * nobody else can begin one. The secret in it is sealed to them alone: the key of the MACs that
  * the other lines are, and of a new archive the file key.
  */
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import {
   chmodSync,
   closeSync,
@@ -27,7 +27,7 @@ import {
   noMacs,
   type RunReport,
 } from '../../archive/jobs/journal.ts';
-import { base64, concat, fromBase64, utf8, wipe } from '../../bytes.ts';
+import { base64, concat, fromBase64, randomSecret, secretCopy, utf8, wipe } from '../../bytes.ts';
 import { hpkeOpen, hpkeSeal } from '../../crypto/hpke.ts';
 import { exists, syncDirectory } from '../../engine/files.ts';
 import { isOwn, isPrivate, Journal } from '../../engine/journal.ts';
@@ -144,7 +144,10 @@ export class Resumption {
   get begun(): { readonly front: Uint8Array; readonly fileKey: Uint8Array } | undefined {
     if (this.#kept?.head.front === undefined) return undefined;
     const { head, secret } = this.#kept;
-    return { front: fromBase64(head.front as string), fileKey: secret.slice(keyBytes) };
+    return {
+      front: fromBase64(head.front as string),
+      fileKey: secretCopy(secret.subarray(keyBytes)),
+    };
   }
 
   /** Begins the journal, or goes on with it. */
@@ -153,11 +156,11 @@ export class Resumption {
     const runSegments = kept?.head.runSegments ?? usual;
     const macs = noMacs(segments, runSegments);
     if (kept === undefined) {
-      const key = new Uint8Array(randomBytes(keyBytes));
+      const key = randomSecret(keyBytes);
       this.#key = key;
       this.#journal = Journal.create(this.#journalPath, this.#newHead(runSegments, key, archive));
     } else {
-      this.#key = kept.secret.slice(0, keyBytes);
+      this.#key = secretCopy(kept.secret.subarray(0, keyBytes));
       this.#journal = kept.journal;
       wipe(kept.secret);
       let found = 0;

@@ -195,6 +195,12 @@ const codes = {
   ],
   S3_UNAVAILABLE: [failure, 'install it beside strongroom: npm install @aws-sdk/client-s3'],
   UPLOAD_BUSY: [failure],
+  RESUME_BUSY: [failure, 'wait until the other command is done, then try again'],
+  JOURNAL_INVALID: [
+    verification,
+    'to begin anew, remove it, and what it tells of: see docs/resume.md',
+  ],
+  JOURNAL_MISMATCH: [failure, 'see docs/resume.md'],
   UPLOAD_INVALID: [verification, 'remove the object, then seal again'],
   PIPE_CLOSED: [failure],
   INTERRUPTED: [interrupted],

@@ -36,7 +36,7 @@ export async function failCalls({ stories, parent, tally, rounds, lanes }: Plan)
   const faults: { story: Story; what: string; call: string; under: Running['under'] }[] = [];
   for (const story of stories) {
     const calls = (await callsOf(story, parent)).filter(({ name }) => name in reasons);
-    const each = spread(calls, Math.max(8, Math.ceil(rounds / stories.length / 3)));
+    const each = spread(calls, Math.max(8, Math.ceil(rounds / stories.length / 4)));
     for (const call of each) {
       for (const reason of reasons[call.name] as readonly string[]) {
         const what = `${reason} at ${call.name} ${call.number}`;
@@ -61,16 +61,18 @@ export async function failCalls({ stories, parent, tally, rounds, lanes }: Plan)
 }
 
 /** Disks of every size from none left to enough, and limits on the size of a file. */
-export async function fill({ stories, parent, tally }: Plan): Promise<void> {
-  for (const story of stories) {
-    for (const kib of [4, 16, 64, 512, 2048, 3072]) {
-      await fullDisk(story, kib);
-      if (story.from === undefined) await limited(story, kib);
-    }
-  }
+export async function fill({ stories, parent, tally, lanes }: Plan): Promise<void> {
+  const sizes = [4, 16, 64, 2048, 3072];
+  await inLanes(
+    stories.flatMap((story) => sizes.map((kib) => [story, kib] as const)),
+    lanes,
+    async ([story, kib], i) => {
+      await fullDisk(story, kib, join(parent, `disk-${i}`));
+      if (story.from === undefined) await limited(story, kib, `limited-${i}`);
+    },
+  );
 
-  async function fullDisk(story: Story, kib: number): Promise<void> {
-    const disk = join(parent, 'disk');
+  async function fullDisk(story: Story, kib: number, disk: string): Promise<void> {
     mkdirSync(disk, { recursive: true });
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64m', 'tmpfs', disk]);
     try {
@@ -90,8 +92,8 @@ export async function fill({ stories, parent, tally }: Plan): Promise<void> {
     }
   }
 
-  async function limited(story: Story, kib: number): Promise<void> {
-    const directory = place(story, parent, 'limited');
+  async function limited(story: Story, kib: number, name: string): Promise<void> {
+    const directory = place(story, parent, name);
     const under = ['bash', '-c', `ulimit -f ${kib}; exec "$@"`, 'limited'];
     const ended = await strongroom(story.args, { cwd: directory, under });
     await told('ulimit -f', story, directory, ended, `${kib} KiB a file`);

@@ -20,7 +20,7 @@ import { makeWorld } from './world.ts';
 
 const { values } = parseArgs({
   options: {
-    rounds: { type: 'string', default: '400' },
+    rounds: { type: 'string', default: '320' },
     seed: { type: 'string', default: '1' },
     only: { type: 'string' },
     story: { type: 'string' },

@@ -33,13 +33,15 @@ export const changing = [
 const tracing = (names: readonly string[]) => [
   'strace',
   '-f',
-  '--seccomp-bpf',
   '-qqq',
   '-e',
   `trace=${names.join(',')}`,
 ];
 
-/** Runs the command as strace's child, with a fault at `call`. */
+/**
+ * Runs the command as strace's child, with a fault at `call`. Every call stops it: filters that
+ * let the others pass (`--seccomp-bpf`) let the signals of a fault pass as well.
+ */
 export const withFault = ({ name, number }: Call, fault: string): Running['under'] => [
   ...tracing([name]),
   '-e',

@@ -7,7 +7,14 @@ import { createModel, type Model } from './data.ts';
 import { describeCommit, describeMachine, describeVersions } from './machine.ts';
 import { CommandError, method } from './measure.ts';
 import { help, type Options, readOptions, UsageError } from './options.ts';
-import { type BenchRecord, type Scene, writeRecord } from './record.ts';
+import {
+  type BenchRecord,
+  joined,
+  readHistory,
+  type Scene,
+  whyNotOne,
+  writeRecord,
+} from './record.ts';
 import {
   doesNotFit,
   giveUp,
@@ -164,28 +171,29 @@ async function main(): Promise<void> {
     }
     return;
   }
+  const { quick, only } = options;
+  const date = `${new Date().toISOString().slice(0, 19)}Z`;
+  const about = {
+    format: 1,
+    date,
+    ...describeCommit(),
+    options: { quick, only },
+    method,
+    machine: describeMachine(),
+    versions: describeVersions(),
+  } as const;
+  const before = options.add ? recordToAddTo(about) : undefined;
   const absent: Absent[] = [];
   const scenes: Scene[] = [];
-  const date = `${new Date().toISOString().slice(0, 19)}Z`;
   for (const place of places) {
     const scene = await runScene(place, options, absent);
     if (scene === undefined) continue;
     scenes.push(scene);
     console.log(`\n${sceneTable(scene)}`);
   }
-  const { rounds, quick, only } = options;
-  const record: BenchRecord = {
-    format: 1,
-    date,
-    ...describeCommit(),
-    options: { rounds, quick, only },
-    method,
-    machine: describeMachine(),
-    versions: describeVersions(),
-    absent,
-    scenes,
-  };
-  say(`record: ${writeRecord(record, options.json)}`);
+  const record: BenchRecord = { ...about, absent, scenes };
+  const whole = before === undefined ? record : joined(before, record);
+  say(`record: ${writeRecord(whole, options.json)}`);
   if (options.keep) {
     for (const input of new Set(places.map((place) => place.input))) {
       spare(join(input, 'strongroom-bench-models'));
@@ -193,6 +201,14 @@ async function main(): Promise<void> {
   }
   // What is absent is named and no failure; what was there and failed is one.
   if (scenes.length === 0 || absent.some(({ why }) => why === 'failed')) process.exitCode = 1;
+}
+
+function recordToAddTo(about: Parameters<typeof whyNotOne>[1]): BenchRecord {
+  const before = readHistory().at(-1);
+  if (before === undefined) throw new UsageError('--add: there is no record yet');
+  const why = whyNotOne(before, about);
+  if (why !== undefined) throw new UsageError(`--add: not to the newest record: ${why}`);
+  return before;
 }
 
 const reasonOf = (team: Team): string => {

@@ -1,6 +1,10 @@
 /** The options of `npm run bench`. */
+import { mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { root } from './paths.ts';
+import { isTmpfs } from './room.ts';
 
 export interface Options {
   /** Of each model, in bytes. */
@@ -10,7 +14,7 @@ export interface Options {
   readonly directory: string;
   /** Where models are generated, if not in `directory`. */
   readonly input: string | undefined;
-  /** A directory on a disk to measure as well. */
+  /** A directory on a disk to measure as well; models lie there that fit nowhere else. */
   readonly disk: string | undefined;
   /** `scene` or `scene/contestant`, by parts of their names. */
   readonly only: readonly string[];
@@ -18,6 +22,8 @@ export interface Options {
   readonly threads: number;
   readonly quick: boolean;
   readonly json: string | undefined;
+  /** Put the scenes into the newest record of the history. */
+  readonly add: boolean;
   /** Keep the models for the next run. */
   readonly keep: boolean;
 }
@@ -28,17 +34,20 @@ export const help = `Measures Strongroom beside cp, age and others, in interleav
   npm run bench -- --quick                       64 MiB, 2 rounds, not kept in the history
   npm run bench -- --sizes 4 --only hybrid/seal,hybrid/age
   npm run bench -- --sizes 16 --input /data --only reads
-  npm run bench -- --disk /data                  the same on a disk as well
+  npm run bench -- --sizes 16 --rounds 2 --add   more scenes for the newest record
 
   --sizes LIST    of the models, in GiB (default 1,4,16)
   --rounds N      that count; one more comes first to warm up (default 5)
   --dir DIR       where to work, best a tmpfs (default /dev/shm)
   --input DIR     where to generate the models (default: --dir)
   --disk DIR      measure in this directory too; models lie there that fit nowhere else
+                  (default: bench/out of the project, unless that is a tmpfs; none: no disk)
   --only LIST     SCENE or SCENE/CONTESTANT: a part of its name, and first words of that one's
   --list          name the scenes and teams, and what is absent here
-  --threads N     the most workers to try (default: one per core)
+  --threads N     the most workers to try (default: two per core)
   --json FILE     write the record here and not into bench/history
+  --add           put the scenes into the newest record of bench/history, if it is of the
+                  same commit, machine and versions; a scene that it has is replaced
   --keep          leave the models for the next run
   --quick         64 MiB, 2 rounds, record in bench/out/quick.json
 
@@ -52,6 +61,7 @@ export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
+const outDirectory = join(root, 'bench', 'out');
 const GiB = 2 ** 30;
 const MiB = 2 ** 20;
 
@@ -78,6 +88,14 @@ const sizesOf = (text: string): number[] =>
     return bytes;
   });
 
+/** A disk that every checkout has, unless it lies in memory. */
+function diskOf(text: string): string | undefined {
+  if (text === 'none') return undefined;
+  if (text !== '') return text;
+  mkdirSync(outDirectory, { recursive: true });
+  return isTmpfs(outDirectory) ? undefined : outDirectory;
+}
+
 /** @throws UsageError; `undefined` when only help was asked for. */
 export function readOptions(args: readonly string[]): (Options & { list: boolean }) | undefined {
   let values: Partial<Record<string, string | boolean>>;
@@ -89,10 +107,11 @@ export function readOptions(args: readonly string[]): (Options & { list: boolean
         rounds: { type: 'string' },
         dir: { type: 'string', default: '/dev/shm' },
         input: { type: 'string' },
-        disk: { type: 'string' },
+        disk: { type: 'string', default: '' },
         only: { type: 'string', default: '' },
         threads: { type: 'string' },
         json: { type: 'string' },
+        add: { type: 'boolean', default: false },
         keep: { type: 'boolean', default: false },
         quick: { type: 'boolean', default: false },
         list: { type: 'boolean', default: false },
@@ -110,10 +129,11 @@ export function readOptions(args: readonly string[]): (Options & { list: boolean
     rounds: wholeOf(text('rounds') ?? (quick ? '2' : '5'), 'rounds'),
     directory: text('dir') as string,
     input: text('input'),
-    disk: text('disk'),
+    disk: diskOf(text('disk') as string),
     only: listOf(text('only') as string),
-    threads: wholeOf(text('threads') ?? String(availableParallelism()), 'threads'),
+    threads: wholeOf(text('threads') ?? String(2 * availableParallelism()), 'threads'),
     json: text('json') ?? (quick ? 'bench/out/quick.json' : undefined),
+    add: values.add === true,
     keep: values.keep === true,
     quick,
     list: values.list === true,

@@ -1,6 +1,7 @@
 /** Records of runs, one JSON file each: no names of hosts or people, and no paths. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import type { Absent } from './contestants/absent.ts';
 import type { Machine, Versions } from './machine.ts';
 import type { Sample } from './measure.ts';
@@ -46,11 +47,7 @@ export interface BenchRecord {
   readonly commit: string;
   /** The tree differed from the commit. */
   readonly modified: boolean;
-  readonly options: {
-    readonly rounds: number;
-    readonly quick: boolean;
-    readonly only: readonly string[];
-  };
+  readonly options: { readonly quick: boolean; readonly only: readonly string[] };
   /** How CPU time and memory were obtained. */
   readonly method: string;
   readonly machine: Machine;
@@ -84,6 +81,32 @@ export function readHistory(): BenchRecord[] {
     .map((name) => readRecord(join(historyDirectory, name)))
     .sort((a, b) => a.date.localeCompare(b.date));
 }
+
+/**
+ * What keeps the scenes of `now` out of the record `before`; `undefined` if nothing does.
+ * Only what one tree did on one machine is one record.
+ */
+export function whyNotOne(before: BenchRecord, now: Omit<BenchRecord, 'scenes' | 'absent'>) {
+  for (const what of ['commit', 'modified', 'method', 'machine', 'versions'] as const) {
+    if (!isDeepStrictEqual(before[what], now[what])) return `it has another ${what}`;
+  }
+  return undefined;
+}
+
+/** Both in one record, of the date of the first; of scenes that both have, the later ones. */
+export function joined(before: BenchRecord, now: BenchRecord): BenchRecord {
+  const isAnew = (name: string) => now.scenes.some((scene) => scene.name === name);
+  return {
+    ...before,
+    options: { ...before.options, only: [...before.options.only, ...now.options.only] },
+    absent: [...before.absent.filter(({ scene }) => !isAnew(scene)), ...now.absent],
+    scenes: [...before.scenes.filter(({ name }) => !isAnew(name)), ...now.scenes],
+  };
+}
+
+/** How often the contestants of a scene ran, without the warm-up. */
+export const roundsOf = ({ results }: Scene): number =>
+  Math.max(0, ...results.map(({ samples }) => samples.length));
 
 export const resultOf = (scene: Scene, name: string): Result | undefined =>
   scene.results.find((result) => result.name === name);

@@ -176,7 +176,7 @@ export const startUpTeam = (nodes: readonly Variant[]): Team => ({
         bare,
         row('--version', process.execPath, '--version'),
         row('--help', process.execPath, '--help'),
-        ...nodes.map(({ label, node }) => row(`--version ${label}`, node, '--version')),
+        ...nodes.map(({ label, node }) => row(`--help ${label}`, node, '--help')),
         ...contestantsOf(stage, keys, plain, ['seal', 'open', 'verify']).map(timeOnly),
         ...(await grantOf(stage, keys)),
       ],

@@ -54,6 +54,15 @@ const peakMegabytes = (record: BenchRecord): number | undefined => {
   return peaks.length === 0 ? undefined : Math.max(...peaks) / 1e6;
 };
 
+const helpMilliseconds = (record: BenchRecord): number | undefined => {
+  const times = scenesOf(record, 'start-up').flatMap((scene) =>
+    scene.results
+      .filter(({ name }) => name.startsWith('--help'))
+      .map((result) => figuresOf(scene, result).wall.median * 1e3),
+  );
+  return times.length === 0 ? undefined : Math.max(...times);
+};
+
 const times = { is: 'at least', unit: '×' } as const;
 const most = { is: 'at most' } as const;
 
@@ -92,6 +101,7 @@ const goals: readonly Goal[] = [
     unit: 'ms',
     measured: latency('p99'),
   },
+  { what: '--help, slowest Node', limit: 150, ...most, unit: 'ms', measured: helpMilliseconds },
   { what: 'peak memory, any size', limit: 300, ...most, unit: 'MB', measured: peakMegabytes },
   {
     what: 'seal in cnsa2 to SHA-384 alone',

@@ -11,6 +11,7 @@ interface Point {
   readonly least: number;
   readonly most: number;
   readonly series: string;
+  readonly panel?: string;
 }
 
 const seriesColours: Readonly<Record<string, string>> = {
@@ -29,19 +30,20 @@ interface Axes {
   readonly y: string;
 }
 
-const lineChart = (values: readonly Point[], { title, subtitle, x, y }: Axes): TopLevelSpec =>
-  ({
-    title: { text: title, subtitle },
-    width: 520,
+/** A panel beside another for each `panel` of the points, each with a scale of its own. */
+function lineChart(values: readonly Point[], { title, subtitle, x, y }: Axes): TopLevelSpec {
+  const drawn = names.filter((name) => values.some(({ series }) => series === name));
+  const panels = new Set(values.map(({ panel }) => panel)).size;
+  const lines = {
+    width: panels > 1 ? 330 : 520,
     height: 260,
-    data: { values },
     encoding: {
       x: { field: 'x', ...x },
       color: {
         field: 'series',
         type: 'nominal',
-        sort: names,
-        scale: { domain: names, range: Object.values(seriesColours) },
+        sort: drawn,
+        scale: { domain: drawn, range: drawn.map((name) => seriesColours[name]) },
       },
     },
     layer: [
@@ -57,17 +59,28 @@ const lineChart = (values: readonly Point[], { title, subtitle, x, y }: Axes): T
         encoding: { y: { field: 'y', type: 'quantitative' } },
       },
     ],
-  }) as TopLevelSpec;
+  };
+  const common = { title: { text: title, subtitle }, data: { values } };
+  if (panels <= 1) return { ...common, ...lines } as TopLevelSpec;
+  return {
+    ...common,
+    facet: { column: { field: 'panel', title: null, sort: null } },
+    spec: lines,
+    resolve: { scale: { y: 'independent' } },
+  } as TopLevelSpec;
+}
 
 const spreadLine = 'median, and lines from least to most';
 
 export function sizeChart(record: BenchRecord): TopLevelSpec | undefined {
-  const points = scenesOf(record, 'hybrid').flatMap((scene) =>
+  const scenes = (['tmpfs', 'disk'] as const).flatMap((place) => scenesOf(record, 'hybrid', place));
+  const points = scenes.flatMap((scene) =>
     scene.results.flatMap((result): Point[] => {
       const { rate } = figuresOf(scene, result);
       if (!names.includes(result.name) || rate === undefined) return [];
       const { median: y, least, most } = rate;
-      return [{ x: scene.bytes / 2 ** 30, y, least, most, series: result.name }];
+      const panel = scene.place === 'disk' ? 'on a disk' : 'in memory';
+      return [{ x: scene.bytes / 2 ** 30, y, least, most, series: result.name, panel }];
     }),
   );
   if (points.length === 0) return undefined;
@@ -123,17 +136,18 @@ export function historyChart(history: readonly BenchRecord[]): TopLevelSpec | un
         const { ratio } = figuresOf(scene, result);
         if (ratio === undefined) return [];
         const { median: y, least, most } = ratio;
-        return [{ x: record.date, y, least, most, series: result.name }];
+        const x = `${record.date.slice(0, 16).replace('T', ' ')}, ${record.commit.slice(0, 7)}`;
+        return [{ x, y, least, most, series: result.name }];
       });
     });
   return lineChart(points, {
     title: 'Speed over time',
     subtitle: `${usual.name}, as a multiple of cp in the same run; ${spreadLine}`,
     x: {
-      type: 'temporal',
+      type: 'ordinal',
+      sort: null,
       title: null,
-      scale: { padding: 24 },
-      axis: { grid: false, tickCount: 6, format: '%Y-%m-%d' },
+      axis: { grid: false, labelAngle: -20 },
     },
     y: 'times as fast as cp',
   });

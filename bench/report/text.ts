@@ -1,5 +1,5 @@
 /** The measured part of docs/performance.md, between two markers. */
-import type { BenchRecord } from '../record.ts';
+import { type BenchRecord, roundsOf, type Scene } from '../record.ts';
 import { sceneTable } from '../tables.ts';
 import { goalsTable } from './goals.ts';
 
@@ -12,21 +12,13 @@ const methods: Readonly<Record<string, string>> = {
   proc: 'CPU time and peak memory were read from /proc every 10 ms.',
 };
 
-function setting({
-  date,
-  commit,
-  modified,
-  machine,
-  versions,
-  options,
-  method,
-}: BenchRecord): string {
+function setting({ date, commit, modified, machine, versions, method }: BenchRecord): string {
   const list = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
   const state = modified ? ', with changes' : '';
   return [
     `Measured ${date.slice(0, 10)} at commit ${commit.slice(0, 10)}${state}: ${machine.cpu}, ${machine.cores} cores, ${gibibytes(machine.memoryBytes)} memory, ${machine.system} ${machine.kernel}, ${machine.architecture}; ${list.join(', ')}.`,
     '',
-    `Every contestant ran once in each of ${options.rounds} interleaved rounds, as a whole process; medians, with least and most in brackets. GB are 10^9 bytes. Ratios to the reference are taken within a round. Output was deleted between runs, outside the timed part, and on tmpfs its memory was kept warm; \`first run\` is from the warm-up round, and \`*\` marks output that took memory new to the scene. ${methods[method] ?? ''} What is named "alone" is a raw stage on all cores without start-up.`,
+    `Every contestant ran once in each round of a scene, interleaved, as a whole process; medians, with least and most in brackets. GB are 10^9 bytes. Ratios to the reference are taken within a round. Output was deleted between runs, outside the timed part, and on tmpfs its memory was kept warm; \`first run\` is from the warm-up round, and \`*\` marks output that took memory new to the scene. ${methods[method] ?? ''} What is named "alone" is a raw stage on all cores without start-up.`,
   ].join('\n');
 }
 
@@ -34,6 +26,8 @@ const absentees = ({ absent }: BenchRecord): string => {
   const lines = absent.map(({ scene, name, why }) => `- ${scene}: ${name}: ${why}`);
   return lines.length === 0 ? '' : ['### Absent', '', ...lines, ''].join('\n');
 };
+
+const heading = (scene: Scene): string => `### ${scene.name}, ${roundsOf(scene)} rounds`;
 
 export const measuredText = (record: BenchRecord): string =>
   [
@@ -43,7 +37,7 @@ export const measuredText = (record: BenchRecord): string =>
     '',
     goalsTable(record),
     '',
-    ...record.scenes.flatMap((scene) => [`### ${scene.name}`, '', sceneTable(scene), '']),
+    ...record.scenes.flatMap((scene) => [heading(scene), '', sceneTable(scene), '']),
     absentees(record),
   ]
     .join('\n')

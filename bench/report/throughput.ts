@@ -1,6 +1,6 @@
 /** Chart: how fast Strongroom and others encrypt and decrypt a model. */
 import type { TopLevelSpec } from 'vega-lite';
-import type { BenchRecord } from '../record.ts';
+import { type BenchRecord, roundsOf } from '../record.ts';
 import { sizeText } from '../scenes.ts';
 import { figuresOf } from '../tables.ts';
 import { colours } from './draw.ts';
@@ -118,7 +118,7 @@ export function throughputChart(record: BenchRecord): TopLevelSpec | undefined {
   return {
     title: {
       text: `Throughput with a model of ${sizeText(scene.bytes)}, in memory`,
-      subtitle: `whole processes on ${cores} cores (${cpu}); median of ${record.options.rounds} rounds, lines from least to most`,
+      subtitle: `whole processes on ${cores} cores (${cpu}); median of ${roundsOf(scene)} rounds, lines from least to most`,
     },
     data: { values },
     hconcat: [panel(titles.encrypt), panel(titles.decrypt)],

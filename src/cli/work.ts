@@ -38,7 +38,7 @@ export function addWork(program: Command): void {
       'before',
       `Examples:
   strongroom work -p w.plan --index 7 -i worker.key --signer lab.key.card
-  strongroom work -p s3://models/w.srm.plan/plan --index "$JOB_COMPLETION_INDEX" \\
+  strongroom work -p s3://models/w.srm.plan --index "$JOB_COMPLETION_INDEX" \\
     -i worker.key --signer lab.key.card --json
   strongroom work -p ranks.plan --index 3 -i worker.key --signer ops.key.card \\
     -o /local/weights

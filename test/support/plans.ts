@@ -98,7 +98,7 @@ export async function expectSame(address: string, identity = reader, trusted = t
 
 /** Names of the receipts in the store of what is to be sealed at `at`. */
 export const receiptsOf = (at: string) =>
-  [...store.objects.keys()].filter((name) => name.startsWith(`${at}.plan/`));
+  [...store.objects.keys()].filter((name) => name.startsWith(`${at}.receipts/`));
 
 export const read = (plan: string) => decodePlan(readFileSync(plan), 'plan');
 

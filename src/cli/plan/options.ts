@@ -29,7 +29,7 @@ export const makingOptions = (command: Command): Command =>
       .requiredOption('--worker <CARD>', 'who may do them; repeatable', collect)
       .option('--assign', 'range I is for worker I mod N alone')
       .option('--expires <TIME>', 'until when, as 7d or 2027-01-01; by default 7d', expiry)
-      .option('--receipts <PLACE>', 'below which receipts are kept, by default OUTPUT.plan'),
+      .option('--receipts <PLACE>', 'below which receipts are kept, by default OUTPUT.receipts'),
   ).option('-q, --quiet', 'no message on success');
 
 export async function newPlanOptions(options: MakingOptions): Promise<NewPlanOptions> {

@@ -36,7 +36,7 @@ export function addPlanSeal(plan: Command): void {
     --sign lab.key --worker w0.card --worker w1.card -p w.plan
   strongroom plan seal weights -o s3://models/w.srm --ranges 16 -r a.card \\
     --sign lab.key --worker w0.card --worker w1.card --assign \\
-    -p s3://models/w.srm.plan/plan
+    -p s3://models/w.srm.plan
 `,
     )
     .requiredOption('-o, --output <ADDRESS>', 'the archive to be: s3://BUCKET/KEY')

@@ -21,7 +21,7 @@ export function addPlanShow(plan: Command): void {
       'before',
       `Examples:
   strongroom plan show -p w.plan --signer lab.key.card
-  strongroom plan show -p s3://models/w.srm.plan/plan --trust policy.json --json
+  strongroom plan show -p s3://models/w.srm.plan --trust policy.json --json
 `,
     );
   jsonOption(httpHeaderOption(trustOptions(planOption(command)))).action(run);

@@ -5,10 +5,9 @@ import { adoptDirectory } from '../../engine/output.ts';
 import { abortUpload, listParts } from '../../engine/remote/multipart.ts';
 import { asStrongroomError } from '../../errors.ts';
 import type { Identity } from '../../keys/identity.ts';
-import { trustCards } from '../../keys/policy.ts';
 import type { PlanKind } from '../../scale/document.ts';
 import { outputOf } from './new.ts';
-import { readTrusted, uploadOf } from './show.ts';
+import { readOwn, uploadOf } from './show.ts';
 
 export interface CancelOptions {
   /** The planner's. */
@@ -31,8 +30,7 @@ export interface CancelReport {
  */
 export async function cancelPlan(location: string, options: CancelOptions): Promise<CancelReport> {
   const { identity, signal = new AbortController().signal } = options;
-  const trust = trustCards([identity.card]);
-  const { body } = await readTrusted(location, { trust, signal });
+  const { body } = await readOwn(location, identity, signal);
   const told = { id: body.id, kind: body.kind, output: outputOf(body) };
   if (body.kind === 'seal') {
     const upload = uploadOf(body);

@@ -5,7 +5,6 @@
 import type { RunOptions } from '../../engine/pool.ts';
 import { asStrongroomError, StrongroomError } from '../../errors.ts';
 import type { Identity } from '../../keys/identity.ts';
-import { trustCards } from '../../keys/policy.ts';
 import { listOf } from '../../scale/division.ts';
 import type { PlanKind, WorkPlan } from '../../scale/document.ts';
 import type { Winner } from '../../scale/winners.ts';
@@ -15,7 +14,7 @@ import { finishSeal } from './finish-seal.ts';
 import { finishVerify } from './finish-verify.ts';
 import { outputOf } from './new.ts';
 import type { Refused } from './place.ts';
-import { readTrusted } from './show.ts';
+import { readOwn } from './show.ts';
 
 export interface FinishOptions extends RunOptions {
   /** The planner's. */
@@ -81,10 +80,10 @@ export async function finishPlan(location: string, options: FinishOptions): Prom
       throw new StrongroomError(
         'USAGE',
         'nothing is compared with the source where nothing is looked at',
+        { hint: 'leave out the source, or look at some segments or all' },
       );
     }
-    const trust = trustCards([identity.card]);
-    const plan = await readTrusted(location, { trust, signal });
+    const plan = await readOwn(location, identity, signal);
     const finishing = { plan, options, check, signal };
     const { body } = plan;
     const work = await finishWork(finishing);

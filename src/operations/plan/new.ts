@@ -28,7 +28,7 @@ export interface NewPlanOptions {
   /** RFC 3339, UTC, whole seconds; a week from now by default. */
   readonly expires?: string | undefined;
   /**
-   * Where receipts are kept: a directory or `s3://BUCKET/PREFIX`, by default `OUTPUT.plan`; in it
+   * Where receipts are kept: a directory or `s3://BUCKET/PREFIX`, by default `OUTPUT.receipts`; in it
    * every plan has a place of its own.
    */
   readonly receipts?: string | undefined;

@@ -17,6 +17,7 @@ import {
   isStrongroomError,
   StrongroomError,
 } from '../../errors.ts';
+import { readAtMost, withFile } from '../../keys/read.ts';
 import { decodePlan, maxPlanBytes, type WorkPlan } from '../../scale/document.ts';
 import { decodeReceipt, maxReceiptBytes, type Receipt } from '../../scale/receipt.ts';
 import { writeNew } from '../keyfiles.ts';
@@ -28,11 +29,17 @@ async function readWhole(
   code: ErrorCode,
   signal: AbortSignal | undefined,
 ): Promise<Uint8Array> {
+  const name = shownName(location);
+  const tooLong = () =>
+    new StrongroomError(code, `${name}: longer than ${most} bytes`, { file: name });
+  if (!isRemote(location)) {
+    const bytes = await withFile(location, (fd) => readAtMost(fd, most + 1));
+    if (bytes.length > most) throw tooLong();
+    return bytes;
+  }
   return using(openSource(locationOf(location), signal), (source) => {
-    if (source.size <= most) return readExactly(source, 0, source.size);
-    throw new StrongroomError(code, `${source.name}: longer than ${most} bytes`, {
-      file: source.name,
-    });
+    if (source.size > most) throw tooLong();
+    return readExactly(source, 0, source.size);
   });
 }
 
@@ -172,7 +179,7 @@ export function receiptPlace(
   asked: string | undefined,
   beside: string | undefined,
 ): string {
-  const place = asked ?? (beside === undefined ? undefined : `${beside}.plan`);
+  const place = asked ?? (beside === undefined ? undefined : `${beside}.receipts`);
   if (place === undefined || /^https?:/i.test(place)) {
     throw new StrongroomError('USAGE', 'there is no place for receipts', {
       hint: 'name a directory or s3://BUCKET/PREFIX with --receipts',

@@ -1,7 +1,9 @@
 /** What a plan says, and how far it is. */
 import { listParts } from '../../engine/remote/multipart.ts';
 import { locationOf } from '../../engine/source.ts';
-import type { Trust } from '../../keys/policy.ts';
+import { StrongroomError } from '../../errors.ts';
+import type { Identity } from '../../keys/identity.ts';
+import { type Trust, trustCards } from '../../keys/policy.ts';
 import { type BodyOf, type PlanKind, trustPlan, type WorkPlan } from '../../scale/document.ts';
 import { badRanges, chooseWinners, countRanges, type Winner } from '../../scale/winners.ts';
 import { timeOf } from '../../time.ts';
@@ -63,6 +65,28 @@ export async function readTrusted(
 ): Promise<WorkPlan> {
   const plan = await readPlan(location, signal);
   trustPlan(plan, trust);
+  return plan;
+}
+
+/**
+ * A plan that an identity has made itself.
+ * @throws StrongroomError PLAN_INVALID, PLAN_UNTRUSTED; and as any source.
+ */
+export async function readOwn(
+  location: string,
+  { card }: Identity,
+  signal: AbortSignal,
+): Promise<WorkPlan> {
+  const plan = await readPlan(location, signal);
+  const { planner } = plan.body;
+  if (planner.keys.join() !== card.signing.map(({ id }) => id).join()) {
+    const message = `${plan.name}: was made by ${planner.name}, and not by ${card.name}`;
+    throw new StrongroomError('PLAN_UNTRUSTED', message, {
+      file: plan.name,
+      hint: 'give the identity of whoever made the plan',
+    });
+  }
+  trustPlan(plan, trustCards([card]));
   return plan;
 }
 

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/types.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 static atomic_ulong state;
@@ -30,13 +31,18 @@ __attribute__((constructor)) static void begin(void) {
   reason = text ? atoi(text) : EIO;
 }
 
-/* Descriptors of the runtime, such as those that wake threads, want all of it. */
+/*
+ * Descriptors of the runtime, such as those that wake threads, want all of it, and so do its own
+ * looks at the system (procfs, sysfs, cgroup2).
+ */
 static int counts(int fd) {
   struct stat found;
+  struct statfs system;
   int before = errno;
-  int known = fstat(fd, &found) == 0;
+  int known = fstat(fd, &found) == 0 && fstatfs(fd, &system) == 0;
   errno = before;
-  return known && (S_ISREG(found.st_mode) || S_ISFIFO(found.st_mode));
+  if (!known || !(S_ISREG(found.st_mode) || S_ISFIFO(found.st_mode))) return 0;
+  return system.f_type != 0x9fa0 && system.f_type != 0x62656572 && system.f_type != 0x63677270;
 }
 
 static int is_file(int fd) {

@@ -273,6 +273,7 @@ const systemWords: Record<string, string> = {
   EDQUOT: 'the disk quota is used up',
   EFBIG: 'the file would be larger than is allowed here',
   EEXIST: 'it exists already',
+  EIO: 'input or output error',
   EISDIR: 'it is a directory',
   EBADF: 'it is not open',
   EINVAL: 'it cannot be used like this',

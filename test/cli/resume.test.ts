@@ -227,7 +227,7 @@ describe.skipIf(process.platform === 'win32')('seal --resume', () => {
     [
       'whose inputs are altered',
       /its journal is altered/,
-      () => replaceInHead(/"inode":"\d/, '"inode":"9'),
+      () => replaceInHead('"inode":"', '"inode":"1'),
     ],
     ['that is empty', /its journal is altered/, () => truncateSync(journalOf('m.srm'), 0)],
     [

@@ -8,6 +8,7 @@ import {
   lstatSync,
   openSync,
   readSync,
+  unlinkSync,
   writeSync,
 } from 'node:fs';
 import { asStrongroomError, StrongroomError } from '../errors.ts';
@@ -120,6 +121,24 @@ export function openToRead(path: string, flags = 0): number {
 /** Whether `path` exists, as anything; a dangling link exists. */
 export function exists(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+}
+
+/** Removes a file that may not be there; unlike `rmSync`, it fails with the system's error. */
+export function removeFile(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+}
+
+/** Cleans up as far as it can: what went wrong before is the one to tell. */
+export function quietly(cleanUp: () => void): void {
+  try {
+    cleanUp();
+  } catch {
+    // What stays has a name that tells what it is
+  }
 }
 
 /**

@@ -3,14 +3,7 @@
  * and nothing that keeps a secret rests on it.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import {
-  readFileSync,
-  readlinkSync,
-  renameSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { readFileSync, readlinkSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
@@ -24,6 +17,7 @@ import {
 import { decodeJson, encodeJson } from '../json.ts';
 import { schemas } from '../keys/signed.ts';
 import { timeOf } from '../time.ts';
+import { quietly, removeFile } from './files.ts';
 
 /** Longer than any honest writer holds it, the largest slot on a slow disk included. */
 const lifetimeMs = 300_000;
@@ -149,11 +143,11 @@ function takeOver(file: string, gone: LockContent, token: string): boolean {
   const claim = `${file}.${gone.token.slice(0, 16)}.claim`;
   if (!create(claim, token)) {
     const other = read(claim);
-    if (other !== undefined && isGone(other)) rmSync(claim, { force: true });
+    if (other !== undefined && isGone(other)) removeFile(claim);
     return false;
   }
   if (read(file)?.token !== gone.token) {
-    rmSync(claim, { force: true });
+    removeFile(claim);
     return false;
   }
   renameSync(claim, file);
@@ -184,7 +178,8 @@ function held(locked: Locked, token: string): Lock {
     },
     release() {
       clearInterval(timer);
-      if (read(file)?.token === token) rmSync(file, { force: true });
+      // What was done under it is done: a lock that stays is taken over once its process is gone
+      quietly(() => read(file)?.token === token && removeFile(file));
     },
   };
 }

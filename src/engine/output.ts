@@ -14,11 +14,10 @@ import {
   renameSync,
   rmSync,
   statSync,
-  unlinkSync,
 } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { asStrongroomError, StrongroomError } from '../errors.ts';
-import { exists, openDirectory, syncDirectory } from './files.ts';
+import { exists, openDirectory, quietly, removeFile, syncDirectory } from './files.ts';
 
 export interface Output {
   /** Where to write. */
@@ -63,39 +62,63 @@ export function fileOutput(temporary: string, path: string): Output {
   return {
     path: temporary,
     commit() {
-      const fd = openSync(temporary, 'r+');
-      try {
-        fsyncSync(fd);
-      } finally {
-        closeSync(fd);
-      }
+      syncFile(temporary, path);
       // Opened before, since a directory that cannot be made durable must fail before the name.
       const synced = openDirectory(directory);
       try {
         publish(temporary, path);
+        withdrawUnless(
+          () => {
+            removeFile(temporary);
+            synced?.sync();
+          },
+          () => removeFile(path),
+        );
         pending = false;
-        synced?.sync();
+      } catch (error) {
+        throw asStrongroomError(error, path);
       } finally {
         synced?.close();
       }
     },
     discard() {
-      if (pending) rmSync(temporary, { force: true });
+      if (pending) quietly(() => removeFile(temporary));
       pending = false;
     },
   };
 }
 
-/** Gives a file its name without ever replacing another one. */
+function syncFile(temporary: string, path: string): void {
+  try {
+    const fd = openSync(temporary, 'r+');
+    try {
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+  } catch (error) {
+    throw asStrongroomError(error, path);
+  }
+}
+
+/** What has its name and is not there for good is taken back: the failure is told as one. */
+function withdrawUnless(settle: () => void, withdraw: () => void): void {
+  try {
+    settle();
+  } catch (error) {
+    quietly(withdraw);
+    throw error;
+  }
+}
+
+/** Gives a file its name without ever replacing another one; it may keep the temporary one too. */
 function publish(temporary: string, path: string): void {
   try {
     linkSync(temporary, path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw alreadyThere(path);
     publishWithoutLinks(temporary, path);
-    return;
   }
-  unlinkSync(temporary);
 }
 
 /**
@@ -111,7 +134,7 @@ function publishWithoutLinks(temporary: string, path: string): void {
   try {
     renameSync(temporary, path);
   } catch (error) {
-    rmSync(path, { force: true });
+    quietly(() => removeFile(path));
     throw error;
   }
 }
@@ -194,19 +217,25 @@ function directoryOutput(temporary: string, target: string, path: string): Outpu
   return {
     path: temporary,
     commit() {
-      syncDirectory(temporary);
-      // Opened before, since a directory that cannot be made durable must fail before the name.
-      const synced = openDirectory(parent);
+      let synced: ReturnType<typeof openDirectory>;
       try {
+        syncDirectory(temporary);
+        // Opened before, since a directory that cannot be made durable must fail before the name.
+        synced = openDirectory(parent);
         rename(temporary, target, path);
+        withdrawUnless(
+          () => synced?.sync(),
+          () => renameSync(target, temporary),
+        );
         pending = false;
-        synced?.sync();
+      } catch (error) {
+        throw asStrongroomError(error, path);
       } finally {
         synced?.close();
       }
     },
     discard() {
-      if (pending) removeStage(temporary, parent);
+      if (pending) quietly(() => removeStage(temporary, parent));
       pending = false;
     },
   };

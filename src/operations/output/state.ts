@@ -15,7 +15,6 @@ import {
   openSync,
   readFileSync,
   renameSync,
-  rmSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -29,6 +28,7 @@ import {
 } from '../../archive/keyring.ts';
 import { base64, fromBase64, hex, text, utf8 } from '../../bytes.ts';
 import { stateDirectory } from '../../custody/epochs/memory.ts';
+import { removeFile } from '../../engine/files.ts';
 import type { UploadedPart } from '../../engine/remote/multipart.ts';
 import { isStrongroomError } from '../../errors.ts';
 import type { Identity } from '../../keys/identity.ts';
@@ -150,7 +150,7 @@ export class UploadState {
   }
 
   remove(): void {
-    rmSync(this.path, { force: true });
+    removeFile(this.path);
   }
 }
 

@@ -192,6 +192,11 @@ export class FileCache {
     }
   }
 
+  /** Does with all that are open what is done before they are closed. */
+  flush(): void {
+    for (const fd of this.#fds.values()) this.#beforeClose(fd);
+  }
+
   /** Closes all, in full even if one fails; throws the first failure. */
   close(): void {
     const failures: unknown[] = [];

@@ -28,14 +28,20 @@ const lockSchema = z.strictObject({
   /** Tells machines apart without naming them. */
   owner: schemas.keyId,
   pid: z.int().min(1),
+  /** When the process began, as its system counts: a pid alone may be another's by now. */
+  started: schemas.line(0, 32),
   /** Random: tells one lock from every other. */
   token: schemas.keyId,
+  /** The number of the user; absent where users have none. */
+  user: z.int().min(0).optional(),
 });
 type LockContent = z.infer<typeof lockSchema>;
 
 export interface Lock {
   /** @throws StrongroomError of the code for busy if another writer took over since. */
   assertHeld(): void;
+  /** Puts off its expiry from now on, until it is released. */
+  keep(): void;
   release(): void;
 }
 
@@ -82,8 +88,17 @@ export async function takeLock(locked: Locked, options: LockOptions = {}): Promi
  * what it points to. Where there are none, a file is made first and filled then.
  */
 function create(file: string, token: string): boolean {
-  const expires = timeOf(new Date(Date.now() + lifetimeMs));
-  const content = text(encodeJson({ expires, owner, pid: process.pid, token }));
+  const user = process.geteuid?.();
+  const content = text(
+    encodeJson({
+      expires: timeOf(new Date(Date.now() + lifetimeMs)),
+      owner,
+      pid: process.pid,
+      started: startOf(process.pid),
+      token,
+      ...(user === undefined ? {} : { user }),
+    }),
+  );
   try {
     if (!linksWork(() => symlinkSync(content, file))) writeFileSync(file, content, { flag: 'wx' });
     return true;
@@ -141,12 +156,28 @@ function takeOver(file: string, gone: LockContent, token: string): boolean {
 
 function held(locked: Locked, token: string): Lock {
   const { file } = locked;
+  let timer: NodeJS.Timeout | undefined;
+  const isHeld = (now: LockContent | undefined): boolean =>
+    now?.token === token && timeOf() < now.expires;
+  const renew = () => {
+    const next = `${file}.${token.slice(0, 16)}.next`;
+    try {
+      // One that expired may be another's at any moment
+      if (isHeld(read(file)) && create(next, token)) renameSync(next, file);
+    } catch {
+      // It expires, and `assertHeld` tells
+    }
+  };
   return {
     assertHeld() {
       const now = read(file);
-      if (now?.token !== token || timeOf() >= now.expires) throw busy(locked, now);
+      if (!isHeld(now)) throw busy(locked, now);
+    },
+    keep() {
+      timer ??= setInterval(renew, lifetimeMs / 10).unref();
     },
     release() {
+      clearInterval(timer);
       // What was done under it is done: a lock that stays is taken over once its process is gone
       quietly(() => read(file)?.token === token && removeFile(file));
     },
@@ -176,8 +207,15 @@ function orEmpty(look: () => string): string {
   }
 }
 
-const isGone = (holder: LockContent): boolean =>
-  timeOf() >= holder.expires || (holder.owner === owner && !isRunning(holder.pid));
+const isGone = ({ expires, owner: other, pid, started }: LockContent): boolean =>
+  timeOf() >= expires || (other === owner && !(isRunning(pid) && startOf(pid) === started));
+
+/** Field 22 of proc_pid_stat(5), after a name that may hold anything; empty where there is none. */
+const startOf = (pid: number): string =>
+  orEmpty(() => {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+  });
 
 function isRunning(pid: number): boolean {
   try {

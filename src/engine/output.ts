@@ -40,14 +40,24 @@ const alreadyThere = (path: string): StrongroomError =>
  * @throws StrongroomError OUTPUT_EXISTS, NOT_FOUND, PERMISSION_DENIED.
  */
 export function createFile(path: string, mode = 0o666): Output {
-  if (exists(path)) throw alreadyThere(path);
-  const directory = dirname(resolve(path));
-  const temporary = join(directory, temporaryName(basename(path)));
+  assertFileFree(path);
+  const temporary = join(dirname(resolve(path)), temporaryName(basename(path)));
   try {
     closeSync(openSync(temporary, 'wx', mode));
   } catch (error) {
     throw asStrongroomError(error, path);
   }
+  return fileOutput(temporary, path);
+}
+
+/** @throws StrongroomError OUTPUT_EXISTS. */
+export function assertFileFree(path: string): void {
+  if (exists(path)) throw alreadyThere(path);
+}
+
+/** A file to be that is there under another name. */
+export function fileOutput(temporary: string, path: string): Output {
+  const directory = dirname(resolve(path));
   let pending = true;
   return {
     path: temporary,
@@ -162,14 +172,20 @@ function stageDirectory(path: string, name: string, prepare: (stage: string) => 
   const target = resolve(path);
   const parent = dirname(target);
   try {
-    const why = obstacle(target, parent);
-    if (why !== undefined) throw taken(path, why);
+    assertDirectoryFree(path);
     const stage = join(parent, name);
     prepare(stage);
     return directoryOutput(stage, target, path);
   } catch (error) {
     throw asStrongroomError(error, path);
   }
+}
+
+/** @throws StrongroomError OUTPUT_EXISTS. */
+export function assertDirectoryFree(path: string): void {
+  const target = resolve(path);
+  const why = obstacle(target, dirname(target));
+  if (why !== undefined) throw taken(path, why);
 }
 
 /** Why a directory cannot get the name `target`; `undefined` if it can. */

@@ -29,6 +29,8 @@ const second = after(first, 'x'.repeat(200));
 const third = after(second, 'y');
 const [slotA] = slotOffsets(core);
 
+class Killed extends Error {}
+
 /** A disk that keeps what was flushed and, of the rest, any sectors in any of their states. */
 class Disk implements SlotFile {
   /** As a process sees it. */
@@ -40,6 +42,8 @@ class Disk implements SlotFile {
   flushes = 0;
   /** Called after every write and flush. */
   onStep = () => {};
+  /** Nothing is written by a process that is gone. */
+  isGone = false;
 
   constructor(content: Uint8Array) {
     this.cache = content.slice();
@@ -47,6 +51,7 @@ class Disk implements SlotFile {
   }
 
   write(bytes: Uint8Array, offset: number): void {
+    if (this.isGone) throw new Killed();
     const at = offset - slotA;
     this.cache.set(bytes, at);
     this.written += bytes.length;
@@ -60,6 +65,7 @@ class Disk implements SlotFile {
   }
 
   flush(): void {
+    if (this.isGone) throw new Killed();
     this.#durable = this.cache.slice();
     this.#pending.clear();
     this.flushes++;
@@ -126,13 +132,13 @@ function steps(content: Uint8Array, ring: Keyring): number {
   return count;
 }
 
-class Killed extends Error {}
-
 /** Runs a replacement up to a step, as a kill would: what was written stays in the cache. */
 function replaceUntil(disk: Disk, ring: Keyring, step: number): void {
   let count = 0;
   disk.onStep = () => {
-    if (++count === step) throw new Killed();
+    if (++count < step) return;
+    disk.isGone = true;
+    throw new Killed();
   };
   try {
     if (step > 0) replace(disk, ring);
@@ -140,6 +146,7 @@ function replaceUntil(disk: Disk, ring: Keyring, step: number): void {
     if (!(error instanceof Killed)) throw error;
   } finally {
     disk.onStep = () => {};
+    disk.isGone = false;
   }
 }
 
@@ -207,6 +214,36 @@ describe('a kill at any step, and a power cut at any step of the next writer', (
       replace(disk, before === 1 ? second : third);
       expect(epochOf(disk.cache)).toBe(before + 1);
     }, 2);
+  });
+});
+
+describe('a disk that fails while the head of the new ring is written', () => {
+  it.each(['after half of it', 'when it is flushed'])('%s leaves the old one', (when) => {
+    const disk = new Disk(fresh());
+    const failing: SlotFile = {
+      write(bytes, offset) {
+        const isHead = Buffer.from(bytes.subarray(0, 8)).toString() === 'SRMRING\n';
+        if (!isHead) return disk.write(bytes, offset);
+        disk.write(when === 'after half of it' ? bytes.subarray(0, 32) : bytes, offset);
+        hasFailed = true;
+        if (when === 'after half of it') throw new Error('full');
+      },
+      flush() {
+        if (hasFailed && when === 'when it is flushed' && !told) {
+          told = true;
+          throw new Error('full');
+        }
+        disk.flush();
+      },
+    };
+    let [hasFailed, told] = [false, false];
+    const slots = slotsOf(disk.cache.slice());
+    const run = () => replaceRing(failing, core, slots, 0, second.bytes, 'archive');
+    expect(run).toThrow('full');
+    expect(hasFailed).toBe(true);
+    expect(epochOf(disk.cache)).toBe(1);
+    replace(disk, second);
+    expect(epochOf(disk.cache)).toBe(2);
   });
 });
 

@@ -75,7 +75,9 @@ export function unclear({ status, stderr }: Ended, statuses: readonly number[] =
   const said = stderr.trimEnd();
   if (!statuses.includes(status)) return `exit status ${status}: ${said}`;
   const lines = said.split('\n');
-  const odd = lines.find((line) => !/^(error|warning|hint): .*[^.]$/.test(line));
+  const odd = lines.find(
+    (line) => !/^(error|warning|hint): .*[^.]$|: what was done is kept: /.test(line),
+  );
   if (odd !== undefined) return `an odd line: ${odd}`;
   if (!lines.some((line) => line.startsWith('error: '))) return 'no line with the error';
   if (/please report|node:internal|\n {4}at |^error: E[A-Z]+$/m.test(said)) return said;

@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { inLanes, type Running, strongroom } from './command.ts';
+import { inLanes, strongroom } from './command.ts';
 import { judge, place } from './judge.ts';
 import { type Plan, spread } from './kills.ts';
 import type { Story } from './stories.ts';
@@ -33,10 +33,10 @@ const inPlace = ['grant', 'revoke', 'ledger append'];
 export const isInPlace = ({ name }: Story): boolean => inPlace.includes(name);
 
 export async function failCalls({ stories, parent, tally, rounds, lanes }: Plan): Promise<void> {
-  const faults: { story: Story; what: string; call: string; under: Running['under'] }[] = [];
+  const faults: { story: Story; what: string; call: string; under: readonly string[] }[] = [];
   for (const story of stories) {
     const calls = (await callsOf(story, parent)).filter(({ name }) => name in reasons);
-    const each = spread(calls, Math.max(8, Math.ceil(rounds / stories.length / 4)));
+    const each = spread(calls, Math.max(4, Math.ceil(rounds / stories.length / 5)));
     for (const call of each) {
       for (const reason of reasons[call.name] as readonly string[]) {
         const what = `${reason} at ${call.name} ${call.number}`;
@@ -48,7 +48,7 @@ export async function failCalls({ stories, parent, tally, rounds, lanes }: Plan)
   await inLanes(faults, lanes, async ({ story, what, call, under }, i) => {
     const directory = place(story, parent, `fail-${i}`);
     const { args, from } = story;
-    const ended = await strongroom(args, { cwd: directory, from, under: under ?? [] });
+    const ended = await strongroom(args, { cwd: directory, from, under });
     const verdict = await judge({
       ...{ story, directory, ended },
       silent: false,

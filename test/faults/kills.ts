@@ -53,7 +53,7 @@ async function planned({ stories, parent, random, rounds }: Plan): Promise<Kill[
     const calls = spread(await callsOf(story, parent), Math.ceil(share / 2));
     for (const call of calls) {
       const what = `${call.name} ${call.number}`;
-      const under = withFault(call, 'signal=SIGKILL') as readonly string[];
+      const under = withFault(call, 'signal=SIGKILL');
       kills.push({ kind: 'kill at a call', story, what, how: { under } });
     }
     const ms = await usualMs(story, parent);

@@ -53,7 +53,7 @@ async function cutOn(
   try {
     for (const story of stories) {
       for (const call of cuts.get(story) ?? []) {
-        const under = withFault(call, 'signal=SIGKILL') as readonly string[];
+        const under = withFault(call, 'signal=SIGKILL');
         await round(story, `before ${call.name} ${call.number}`, async (directory) => {
           const running = { cwd: directory, from: story.from, under };
           const ended = await strongroom(story.args, running);
@@ -61,7 +61,7 @@ async function cutOn(
           return ended;
         });
       }
-      for (let i = 0; i < 3; i++) {
+      for (let i = 0; i < 2; i++) {
         const ms = 100 + random.below(200);
         await round(story, `after ${ms} ms`, async (directory) => {
           const running = strongroom(story.args, { cwd: directory, from: story.from });

@@ -25,7 +25,7 @@ export async function shorten(plan: Plan): Promise<void> {
   const rounds: Round[] = stories.flatMap((story) => [
     ...Array.from({ length: 4 }, (): Round => {
       const seed = random.below(2 ** 31);
-      const env = { SHORT_SEED: `${seed}` };
+      const env = { SHORT_SEED: `${seed}`, SHORT_SKIP: resolve('.') };
       return { kind: 'short counts', story, what: `seed ${seed}`, env };
     }),
     ...Array.from({ length: 8 }, (_, i): Round => {

@@ -78,6 +78,18 @@ export function storiesOf(world: World): readonly Story[] {
       from: `cat ${archive}`,
       ...opening,
     },
+    {
+      name: 'seal --resume',
+      args: ['seal', source, '-o', 'new.srm', ...signed, '--resume'],
+      resumes: true,
+      ...sealing,
+    },
+    {
+      name: 'open --resume',
+      args: ['open', archive, '-o', 'out', ...partner, '--resume'],
+      resumes: true,
+      ...opening,
+    },
     access(world, 'grant', [...guest, ...lab], 'old'),
     access(world, 'revoke', [...guest, ...lab], 'new'),
     {

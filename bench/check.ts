@@ -36,7 +36,7 @@ function accept(record: BenchRecord, path: string): void {
     merged[key] = { ...mark, ratio: rounded(mark.ratio), noise: rounded(mark.noise) };
   }
   const marks = Object.fromEntries(Object.entries(merged).sort(([a], [b]) => (a < b ? -1 : 1)));
-  writeFileSync(path, `${JSON.stringify({ format: 1, marks }, undefined, 1)}\n`);
+  writeFileSync(path, `${JSON.stringify({ format: 1, marks }, undefined, 2)}\n`);
 }
 
 const percent = (share: number): string => `${(share * 100).toFixed(0)} %`;

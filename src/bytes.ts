@@ -1,8 +1,27 @@
 /** Bytes, numbers and text, and nothing that knows of archives or keys. */
-import { timingSafeEqual } from 'node:crypto';
+import { getRandomValues, timingSafeEqual } from 'node:crypto';
 
+/**
+ * Room for a secret: zeros outside of V8's heap. An array of up to 64 bytes would otherwise lie in
+ * it, be moved by the garbage collector, and leave copies that nobody can wipe.
+ */
+export const secretBytes = (length: number): Uint8Array<ArrayBuffer> =>
+  new Uint8Array(new ArrayBuffer(length));
+
+/** A copy of a secret, in such room. */
+export const secretCopy = (secret: Uint8Array): Uint8Array<ArrayBuffer> => {
+  const out = secretBytes(secret.length);
+  out.set(secret);
+  return out;
+};
+
+/** A fresh random secret. */
+export const randomSecret = (length: number): Uint8Array<ArrayBuffer> =>
+  getRandomValues(secretBytes(length));
+
+/** The parts one after the other; they may be secret. */
 export const concat = (...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> => {
-  const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  const out = secretBytes(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
   for (const part of parts) {
     out.set(part, at);
@@ -54,4 +73,11 @@ export const isZero = (bytes: Uint8Array): boolean => {
 /** Overwrites secrets that are no longer needed. */
 export const wipe = (...secrets: readonly Uint8Array[]): void => {
   for (const secret of secrets) secret.fill(0);
+};
+
+/** The same bytes in room of their own; what `secret` was in is overwritten. */
+export const taken = (secret: Uint8Array): Uint8Array<ArrayBuffer> => {
+  const out = secretCopy(secret);
+  wipe(secret);
+  return out;
 };

@@ -1,7 +1,7 @@
 /** The key ring: who can open an archive, one epoch of it (docs/format.md, "Key ring"). */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { z } from 'zod';
-import { base64, equal, fromBase64, hex } from '../bytes.ts';
+import { base64, equal, fromBase64, hex, secretCopy } from '../bytes.ts';
 import { sha384 } from '../crypto/hash.ts';
 import { hmacSha384 } from '../crypto/kdf.ts';
 import type { Suite } from '../crypto/suites.ts';
@@ -306,7 +306,7 @@ export async function unlockKeyring(
 ): Promise<{ readonly fileKey: Uint8Array; readonly keys: ArchiveKeys }> {
   const fileKey =
     'fileKey' in holder
-      ? Uint8Array.from(holder.fileKey)
+      ? secretCopy(holder.fileKey)
       : await fileKeyFrom(ring, core, holder, name, signal);
   const keys = deriveArchiveKeys(fileKey, core);
   const { mac, ...body } = ring.document.signed;

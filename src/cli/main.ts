@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { CommanderError } from 'commander';
 import { asStrongroomError, StrongroomError } from '../errors.ts';
+import { keepMemoryOutOfDumps } from './dumps.ts';
 import { showError } from './messages.ts';
 import { createProgram } from './program.ts';
 import { endBySignal, listenForSignals, wasInterrupted } from './signals.ts';
@@ -35,6 +36,7 @@ const end = (thrown: unknown) => {
   fail(thrown);
   process.exit();
 };
+keepMemoryOutOfDumps();
 process.on('uncaughtException', end);
 process.stdout.on('error', end);
 listenForSignals(() => process.stderr.write('error: interrupted\n'));

@@ -3,6 +3,7 @@
  * second ends the process at once.
  */
 import { constants } from 'node:os';
+import { platform } from '../platform.ts';
 
 const names = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 export type SignalName = (typeof names)[number];
@@ -64,7 +65,7 @@ export function passSignals(give: (name: SignalName) => void): void {
  * up an orderly exit.
  */
 export function endBySignal(name: SignalName = received ?? 'SIGINT'): void {
-  if (process.platform !== 'win32') {
+  if (platform.endsBySignals) {
     process.removeAllListeners(name);
     process.kill(process.pid, name);
   }

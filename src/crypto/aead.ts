@@ -3,7 +3,7 @@
  * Segments have their own way, in `floe.ts`.
  */
 import { createCipheriv, createDecipheriv } from 'node:crypto';
-import { concat } from '../bytes.ts';
+import { concat, secretCopy } from '../bytes.ts';
 import { StrongroomError } from '../errors.ts';
 
 export const keyBytes = 32;
@@ -49,7 +49,7 @@ export function aeadOpen(
   const plaintext = decipher.update(sealed.subarray(0, tagAt));
   try {
     decipher.final();
-    return new Uint8Array(plaintext);
+    return secretCopy(plaintext);
   } catch {
     return undefined;
   } finally {

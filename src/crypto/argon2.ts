@@ -2,7 +2,7 @@
 import * as crypto from 'node:crypto';
 import { createRequire } from 'node:module';
 import type * as NobleArgon2 from '@noble/hashes/argon2.js';
-import { equal, fromHex } from '../bytes.ts';
+import { equal, fromHex, taken } from '../bytes.ts';
 import { choose } from './provider.ts';
 
 /** The cost. Whoever reads it from a file holds it to the limits of docs/format.md first. */
@@ -30,7 +30,7 @@ interface NativeArgon2 {
 
 /** Throws on a Node without it. */
 export const nativeArgon2: Argon2 = (message, nonce, { memory, passes, parallelism }, tagLength) =>
-  new Uint8Array(
+  taken(
     (crypto as unknown as NativeArgon2).argon2Sync('argon2id', {
       message,
       nonce,

@@ -5,7 +5,7 @@
 import { diffieHellman, sign, verify } from 'node:crypto';
 import { createRequire } from 'node:module';
 import type * as Curves from '@noble/curves/ed25519.js';
-import { fromHex } from '../bytes.ts';
+import { fromHex, taken } from '../bytes.ts';
 import { privateKeyOf, publicKeyOf, rawPublicKey } from './der.ts';
 
 // Loaded on first use: most commands need no Ed25519.
@@ -24,7 +24,7 @@ export const x25519PublicKey = (scalar: Uint8Array): Uint8Array =>
 
 /** The shared secret, 32 bytes. Throws where it would be all zero, that is for a low-order key. */
 export const x25519Secret = (scalar: Uint8Array, publicKey: Uint8Array): Uint8Array =>
-  new Uint8Array(
+  taken(
     diffieHellman({
       privateKey: privateKeyOf(x25519Pkcs8, scalar),
       publicKey: publicKeyOf(x25519Spki, publicKey),

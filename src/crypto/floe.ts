@@ -6,7 +6,7 @@
  * can be encrypted and decrypted on its own, by any thread that has the state.
  */
 import { randomFillSync } from 'node:crypto';
-import { concat, equal, utf8, viewOf, wipe } from '../bytes.ts';
+import { concat, equal, secretCopy, utf8, viewOf, wipe } from '../bytes.ts';
 import { StrongroomError } from '../errors.ts';
 import { hkdfExpand } from './kdf.ts';
 import {
@@ -99,10 +99,10 @@ function copyOf(shared: SegmentKeys): {
   readonly secrets: Uint8Array[];
 } {
   if ('windows' in shared) {
-    const windows = shared.windows.map(({ first, key }) => ({ first, key: key.slice() }));
+    const windows = shared.windows.map(({ first, key }) => ({ first, key: secretCopy(key) }));
     return { own: { ...shared, windows }, secrets: windows.map(({ key }) => key) };
   }
-  const messageKey = shared.messageKey.slice();
+  const messageKey = secretCopy(shared.messageKey);
   return { own: { ...shared, messageKey }, secrets: [messageKey] };
 }
 

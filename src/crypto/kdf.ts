@@ -1,15 +1,19 @@
 /** Key derivation: HKDF (RFC 5869), HMAC (RFC 2104), and `D` of docs/format.md. */
 import { createHmac, hkdfSync } from 'node:crypto';
-import { concat, utf8, wipe } from '../bytes.ts';
+import { concat, secretBytes, taken, utf8, wipe } from '../bytes.ts';
 import { StrongroomError } from '../errors.ts';
 
 export type KdfHash = 'sha256' | 'sha384';
 
 /** HMAC over the parts one after the other. */
-function hmac(hash: KdfHash, key: Uint8Array, ...parts: readonly Uint8Array[]): Uint8Array {
+function hmac(
+  hash: KdfHash,
+  key: Uint8Array,
+  ...parts: readonly Uint8Array[]
+): Uint8Array<ArrayBuffer> {
   const mac = createHmac(hash, key);
   for (const part of parts) mac.update(part);
-  return new Uint8Array(mac.digest());
+  return taken(mac.digest());
 }
 
 /** HMAC-SHA-384, 48 bytes. */
@@ -27,16 +31,15 @@ export function hkdfExpand(
   info: Uint8Array,
   bytes: number,
 ): Uint8Array<ArrayBuffer> {
-  const out = new Uint8Array(bytes);
-  let block = new Uint8Array(0);
+  const out = secretBytes(bytes);
+  let block = secretBytes(0);
   for (let at = 0, counter = 1; at < bytes; counter++) {
     if (counter > 255) throw new StrongroomError('INTERNAL', `HKDF does not give ${bytes} bytes`);
     const next = hmac(hash, key, block, info, Uint8Array.of(counter));
     wipe(block);
     out.set(next.subarray(0, bytes - at), at);
     at += next.length;
-    block = new Uint8Array(next);
-    wipe(next);
+    block = next;
   }
   wipe(block);
   return out;

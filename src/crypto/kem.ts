@@ -6,8 +6,8 @@
  * - ML-KEM-1024: FIPS 203, its keys as in RFC 9935.
  * - The ids are HPKE's: draft-ietf-hpke-pq.
  */
-import { createHash, randomBytes } from 'node:crypto';
-import { concat, fromHex, wipe } from '../bytes.ts';
+import { createHash } from 'node:crypto';
+import { concat, fromHex, randomSecret, taken, wipe } from '../bytes.ts';
 import { StrongroomError } from '../errors.ts';
 import { isX25519KeySound, x25519PublicKey, x25519Secret } from './curve25519.ts';
 import { latticeKems } from './lattice.ts';
@@ -113,7 +113,7 @@ function combine(
     .update(xWingLabel)
     .digest();
   wipe(latticeSecret, x25519SecretBytes);
-  return new Uint8Array(digest);
+  return taken(digest);
 }
 
 const splitAt = (bytes: Uint8Array, at: number) =>
@@ -140,7 +140,7 @@ export const xWing: Kem = guarded({
 
   encapsulate: (publicKey) => {
     const [latticeKey, x25519Key] = splitAt(publicKey, lattice768.publicKeyBytes);
-    const scalar = randomBytes(x25519Bytes);
+    const scalar = randomSecret(x25519Bytes);
     try {
       const x25519Enc = x25519PublicKey(scalar);
       const x25519Share = x25519Secret(scalar, x25519Key);

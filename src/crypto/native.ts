@@ -3,6 +3,7 @@
  * Node without it throws; `provider.ts` finds out by trying.
  */
 import * as crypto from 'node:crypto';
+import { taken } from '../bytes.ts';
 import { privateKeyOf, publicKeyOf, rawPublicKey } from './der.ts';
 import type {
   LatticeKem,
@@ -23,9 +24,9 @@ export const nativeKem = ({ spkiPrefix, pkcs8Prefix }: LatticeKemRow): LatticeKe
   publicKey: (seed) => rawPublicKey(spkiPrefix, privateKeyOf(pkcs8Prefix, seed)),
   encapsulate: (publicKey) => {
     const { sharedKey, ciphertext } = kem.encapsulate(publicKeyOf(spkiPrefix, publicKey));
-    return { enc: new Uint8Array(ciphertext), secret: new Uint8Array(sharedKey) };
+    return { enc: new Uint8Array(ciphertext), secret: taken(sharedKey) };
   },
-  decapsulate: (seed, enc) => new Uint8Array(kem.decapsulate(privateKeyOf(pkcs8Prefix, seed), enc)),
+  decapsulate: (seed, enc) => taken(kem.decapsulate(privateKeyOf(pkcs8Prefix, seed), enc)),
   // The import itself does the modulus check; the self-test holds it to that.
   accepts: (publicKey) => {
     try {

@@ -6,7 +6,7 @@
  * A segment is `length (4) ‖ IV (12) ‖ AES-256-GCM ciphertext ‖ tag (16)`.
  */
 import { createCipheriv, createDecipheriv, randomFillSync } from 'node:crypto';
-import { concat, u64, utf8, viewOf, wipe } from '../bytes.ts';
+import { concat, secretBytes, secretCopy, u64, utf8, viewOf, wipe } from '../bytes.ts';
 import { StrongroomError } from '../errors.ts';
 import { hkdfExpand } from './kdf.ts';
 
@@ -138,7 +138,7 @@ const expectRoom = (out: Uint8Array, bytes: number) =>
 function heldKey({ windows }: FloeWindows, first: number): Uint8Array<ArrayBuffer> {
   const held = windows.find((window) => window.first === first);
   expect(held !== undefined, `no key for segments from ${first} on`);
-  return held.key.slice();
+  return secretCopy(held.key);
 }
 
 /** @param rotationBits one key serves 2^rotationBits segments: 20, but for test vectors. */
@@ -151,7 +151,7 @@ export function createSegmentCipher(
   const rotation = 2 ** rotationBits;
   const ivs = new Uint8Array(ivBatchBytes);
   let ivAt = ivs.length;
-  let key = new Uint8Array(keyBytes);
+  let key = secretBytes(keyBytes);
   let keyIndex = -1;
 
   const keyFor = (index: number): Uint8Array => {

@@ -11,6 +11,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { asStrongroomError, StrongroomError } from '../errors.ts';
+import { type Platform, platform } from '../platform.ts';
 
 /** Reads into all of `buffer` from `position` on; returns fewer bytes only at the end of the file. */
 export function readFully(fd: number, buffer: Uint8Array, position: number): number {
@@ -187,9 +188,12 @@ export class FileCache {
   }
 }
 
-/** A directory whose listing can be made durable; none on Windows, which cannot open one. */
-export function openDirectory(path: string): { sync(): void; close(): void } | undefined {
-  if (process.platform === 'win32') return undefined;
+/** A directory whose listing can be made durable; none where the system has no way to ask. */
+export function openDirectory(
+  path: string,
+  on: Platform = platform,
+): { sync(): void; close(): void } | undefined {
+  if (!on.syncsDirectories) return undefined;
   const fd = openSync(path, constants.O_RDONLY);
   return { sync: () => fsyncSync(fd), close: () => closeSync(fd) };
 }

@@ -1,6 +1,7 @@
 /** Whether a file system keeps its files in memory, and how much room there is. */
 import { statfsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { type Platform, platform } from '../platform.ts';
 import { exists } from './files.ts';
 
 export type Storage = 'memory' | 'disk';
@@ -9,8 +10,8 @@ export type Storage = 'memory' | 'disk';
 const memoryTypes = new Set([0x01021994, 0x858458f6]);
 
 /** Where what is written to `path`, which may not exist yet, is kept; `undefined`: not known. */
-export function storageOf(path: string): Storage | undefined {
-  if (process.platform !== 'linux') return undefined;
+export function storageOf(path: string, on: Platform = platform): Storage | undefined {
+  if (!on.tellsMemoryFromDisk) return undefined;
   try {
     return memoryTypes.has(statfsSync(existing(path)).type) ? 'memory' : 'disk';
   } catch {

@@ -4,9 +4,8 @@
  * docs/format.md#identities; Argon2id: RFC 9106. Secrets never become strings here, since
  * strings cannot be wiped; where a passphrase is the exception, see passphrase.ts.
  */
-import { getRandomValues } from 'node:crypto';
 import { z } from 'zod';
-import { concat, equal, utf8, wipe } from '../bytes.ts';
+import { concat, equal, randomSecret, secretCopy, utf8, wipe } from '../bytes.ts';
 import type { Argon2Cost } from '../crypto/argon2.ts';
 import { keyId, type Suite, type SuiteName, suites } from '../crypto/suites.ts';
 import { isStrongroomError, StrongroomError } from '../errors.ts';
@@ -71,7 +70,7 @@ export function createIdentity({
 }: CardDetails & { readonly suite?: SuiteName | undefined }): Identity {
   const suite = suites[suiteName];
   const [kemSeed, ...signingSeeds] = [suite.kem, ...suite.signatures].map(({ seedBytes }) =>
-    getRandomValues(new Uint8Array(seedBytes)),
+    randomSecret(seedBytes),
   );
   return identityOf(suite, kemSeed as Uint8Array, signingSeeds, details);
 }
@@ -262,7 +261,7 @@ function split(bytes: Uint8Array, lengths: readonly number[]): Uint8Array[] {
   let at = 0;
   return lengths.map((length) => {
     at += length;
-    return bytes.slice(at - length, at);
+    return secretCopy(bytes.subarray(at - length, at));
   });
 }
 

@@ -3,7 +3,7 @@
  *
  * docs/format.md#identities: UTF-8 of the NFC form (Unicode Standard Annex 15).
  */
-import { text, utf8, wipe } from '../bytes.ts';
+import { secretCopy, taken, text, utf8, wipe } from '../bytes.ts';
 import { asStrongroomError, StrongroomError } from '../errors.ts';
 import { readAtMost, withFile } from './read.ts';
 
@@ -32,9 +32,9 @@ export function normalizePassphrase(bytes: Uint8Array): Uint8Array {
  */
 export function composed(passphrase: Uint8Array): Uint8Array {
   if (passphrase.length === 0) throw new StrongroomError('USAGE', 'the passphrase is empty');
-  if (passphrase.every((byte) => byte < 0x80)) return passphrase.slice();
+  if (passphrase.every((byte) => byte < 0x80)) return secretCopy(passphrase);
   try {
-    return utf8(text(passphrase).normalize('NFC'));
+    return taken(utf8(text(passphrase).normalize('NFC')));
   } catch {
     // Without the cause: it may quote what it could not decode
     throw new StrongroomError('USAGE', 'the passphrase is not UTF-8', {

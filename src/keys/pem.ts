@@ -5,7 +5,7 @@
  * draft-connolly-cfrg-xwing-kem. Every encoding used here is a fixed DER prefix and the
  * raw key, so that nothing parses DER: what does not match is refused, by name if known.
  */
-import { concat, equal, text, wipe } from '../bytes.ts';
+import { concat, equal, secretCopy, text, wipe } from '../bytes.ts';
 import { type Suite, type SuiteName, suites } from '../crypto/suites.ts';
 import { StrongroomError } from '../errors.ts';
 import { armor, dearmor, type PemBlock } from './armor.ts';
@@ -89,12 +89,7 @@ export function importPem(
     }
     const rest = signing as Uint8Array[];
     if (label === 'PUBLIC KEY') return { card: importedCard(suite, [kem, ...rest], details) };
-    const identity = identityOf(
-      suite,
-      kem.slice(),
-      rest.map((seed) => seed.slice()),
-      details,
-    );
+    const identity = identityOf(suite, secretCopy(kem), rest.map(secretCopy), details);
     return { card: identity.card, identity };
   } finally {
     for (const { der } of blocks) wipe(der);

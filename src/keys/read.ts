@@ -2,21 +2,21 @@
 import { read } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { promisify } from 'node:util';
-import { wipe } from '../bytes.ts';
+import { secretBytes, secretCopy, wipe } from '../bytes.ts';
 import { asStrongroomError } from '../errors.ts';
 
 const readFd = promisify(read);
 
 /** The first `maxBytes` bytes, or fewer where it ends; the caller wipes secrets. */
 export async function readAtMost(fd: number, maxBytes: number): Promise<Uint8Array> {
-  const buffer = new Uint8Array(maxBytes);
+  const buffer = secretBytes(maxBytes);
   let length = 0;
   while (length < maxBytes) {
     const { bytesRead } = await readFd(fd, buffer, length, maxBytes - length, null);
     if (bytesRead === 0) break;
     length += bytesRead;
   }
-  const bytes = buffer.slice(0, length);
+  const bytes = secretCopy(buffer.subarray(0, length));
   // No more than was read: a large bound costs address space alone.
   wipe(buffer.subarray(0, length));
   return bytes;

@@ -4,7 +4,7 @@
  *
  * RFC 4648, sections 4 and 8; only lower-case hex, and only the canonical base64.
  */
-import { wipe } from '../bytes.ts';
+import { secretBytes, secretCopy, wipe } from '../bytes.ts';
 
 const ascii = (digits: string) => Uint8Array.from(digits, (digit) => digit.charCodeAt(0));
 const inverse = (digits: Uint8Array) => {
@@ -23,7 +23,7 @@ const whitespace = new Set(ascii(' \t\n\v\f\r'));
 
 /** Two digits for every byte. */
 export function hexEncode(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-  const out = new Uint8Array(2 * bytes.length);
+  const out = secretBytes(2 * bytes.length);
   for (const [i, byte] of bytes.entries()) {
     out[2 * i] = hexDigits[byte >> 4] ?? 0;
     out[2 * i + 1] = hexDigits[byte & 15] ?? 0;
@@ -33,7 +33,7 @@ export function hexEncode(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
 
 /** The bytes of lower-case hex digits; `undefined` for anything else. */
 export function hexDecode(digits: Uint8Array): Uint8Array<ArrayBuffer> | undefined {
-  const out = new Uint8Array(digits.length >> 1);
+  const out = secretBytes(digits.length >> 1);
   // Bits above a digit's four stay set once any character is not one
   let seen = digits.length & 1 ? notADigit : 0;
   for (let i = 0; i < out.length; i += 1) {
@@ -50,7 +50,7 @@ export function hexDecode(digits: Uint8Array): Uint8Array<ArrayBuffer> | undefin
 /** Padded, in lines of 64 digits, each with its newline: the body of RFC 7468. */
 export function base64Lines(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   const digits = 4 * Math.ceil(bytes.length / 3);
-  const out = new Uint8Array(digits + Math.ceil(digits / 64));
+  const out = secretBytes(digits + Math.ceil(digits / 64));
   let at = 0;
   for (let i = 0; i < bytes.length; i += 3) {
     const left = bytes.length - i;
@@ -67,7 +67,7 @@ export function base64Lines(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
 
 /** The bytes of base64 with whitespace anywhere; `undefined` for anything else. */
 export function base64Decode(digits: Uint8Array): Uint8Array<ArrayBuffer> | undefined {
-  const out = new Uint8Array(Math.floor((3 * digits.length) / 4) + 1);
+  const out = secretBytes(Math.floor((3 * digits.length) / 4) + 1);
   let [length, count, pads, bits] = [0, 0, 0, 0];
   let wellFormed = true;
   for (const digit of digits) {
@@ -85,7 +85,7 @@ export function base64Decode(digits: Uint8Array): Uint8Array<ArrayBuffer> | unde
   // The bits behind the last byte, which a canonical spelling leaves zero
   const spare = pads === 1 ? bits & 3 : pads === 2 ? bits & 15 : 0;
   if (count % 4 !== 0 || pads > 2 || spare !== 0) wellFormed = false;
-  const decoded = wellFormed ? out.slice(0, length) : undefined;
+  const decoded = wellFormed ? secretCopy(out.subarray(0, length)) : undefined;
   wipe(out);
   return decoded;
 }

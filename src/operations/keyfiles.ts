@@ -14,6 +14,7 @@ import {
   maxIdentityBytes,
 } from '../keys/identity.ts';
 import { readAtMost, withFile } from '../keys/read.ts';
+import { platform } from '../platform.ts';
 
 /**
  * Reads a card.
@@ -75,7 +76,7 @@ export async function readIdentity(path: string): Promise<IdentityFile> {
       card: identityCard(bytes),
       isProtected: isProtected(bytes),
       protection: identityProtection(bytes),
-      isExposed: process.platform !== 'win32' && (mode & 0o077) !== 0,
+      isExposed: platform.hasModes && (mode & 0o077) !== 0,
       async unlock(passphrase, anchors) {
         try {
           return await decodeIdentity(bytes, passphrase, anchors);

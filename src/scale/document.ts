@@ -79,12 +79,12 @@ const signed = z.discriminatedUnion('kind', [
   z.strictObject({
     ...common,
     ...hidden,
+    /** Sealed to the author alone. */
+    fileKey: z.strictObject(stanza),
     floe: schemas.base64(floeHeaderBytes),
     kind: z.literal('seal'),
     output: place,
     overwrite: z.boolean(),
-    /** The file key, sealed to the author alone: a key ring with one recipient. */
-    own: schemas.base64(),
     parts: z.strictObject({ count: z.int().min(1).max(maxRanges), segments: z.int().min(1) }),
     /** The archive's first key ring. */
     ring: schemas.base64(),

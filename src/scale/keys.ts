@@ -43,6 +43,19 @@ const openWith = ({ card, kemSeed }: Identity, info: Uint8Array, { enc, sealed }
 export const sealPlanKey = (context: PlanContext, card: Card, planKey: Uint8Array): PlanStanza =>
   sealTo(card, planKeyInfo(context, card), planKey);
 
+const fileKeyInfo = (context: PlanContext, card: Card) => infoFor(context, 'plan-file-key', card);
+
+/** The file key of an archive to be, for its author to finish it. */
+export const sealFileKey = (context: PlanContext, author: Card, fileKey: Uint8Array): PlanStanza =>
+  sealTo(author, fileKeyInfo(context, author), fileKey);
+
+/** The file key, or `undefined` when it was not sealed to this identity; the caller wipes it. */
+export const openFileKey = (
+  context: PlanContext,
+  author: Identity,
+  stanza: PlanStanza,
+): Uint8Array | undefined => openWith(author, fileKeyInfo(context, author.card), stanza);
+
 /** The plan key, or `undefined` when it was not sealed to this identity; the caller wipes it. */
 export const openPlanKey = (
   context: PlanContext,

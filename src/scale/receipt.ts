@@ -10,7 +10,7 @@ import { type Card, isValidAt } from '../keys/card.ts';
 import type { Identity } from '../keys/identity.ts';
 import { schemas, signaturesVerify, signDocument } from '../keys/signed.ts';
 import { timeOf } from '../time.ts';
-import { maxRanges, partsOfRange, segmentsOfPart } from './division.ts';
+import { maxRanges, type Parts, partsOfRange, segmentsOfPart } from './division.ts';
 import type { WorkPlan } from './document.ts';
 
 const payloadType = 'application/vnd.strongroom.plan-receipt.v1+json';
@@ -72,6 +72,29 @@ export interface Receipt {
   readonly worker: Card;
   /** Where it was found. */
   readonly name: string;
+}
+
+/** Of a part beside its leaves, and of a receipt beside its parts: more than they take. */
+const besideLeaves = 2048;
+const besideParts = 2 ** 16;
+
+/**
+ * Holds a division to be one that receipts can tell of.
+ * @throws StrongroomError USAGE for ranges of too many segments.
+ */
+export function assertReceiptsFit(
+  parts: Parts,
+  payload: { readonly segments: number },
+  ranges: number,
+  hashBytes: number,
+): void {
+  const first = partsOfRange(parts, payload, ranges, 0);
+  const leaves = Math.ceil(first.segments.to * hashBytes * (4 / 3));
+  const bytes = besideParts + first.parts.to * besideLeaves + leaves;
+  if (bytes <= maxReceiptBytes) return;
+  throw new StrongroomError('USAGE', `too much for ${ranges} ranges`, {
+    hint: `give --ranges ${ranges * Math.ceil(bytes / maxReceiptBytes)} or more`,
+  });
 }
 
 export const newAttempt = (): string => hex(randomBytes(8));

@@ -2,13 +2,13 @@
  * The stream that is to be sealed, as a plan holds it and as a worker reads it: on another
  * machine, perhaps under another directory, of the same files.
  */
-import { lstatSync } from 'node:fs';
+import { lstatSync, realpathSync } from 'node:fs';
 import { isAbsolute, relative, resolve, sep } from 'node:path';
 import type { Plan } from '../archive/plan.ts';
 import { type Fingerprint, fingerprintFrom, sourceChanged } from '../engine/files.ts';
 import { type Pieces, shareFiles } from '../engine/pieces.ts';
 import { sharedBytes, sharedNumbers, textAt } from '../engine/shared.ts';
-import { StrongroomError } from '../errors.ts';
+import { asStrongroomError, StrongroomError } from '../errors.ts';
 import { type Span, shareOf } from './division.ts';
 import { deflateHeaders, inflateHeaders, type Sealing } from './private.ts';
 
@@ -114,6 +114,15 @@ export function assertUnreadAsPlanned(
   const { from, to } = shareOf(unread.length, ranges, index);
   for (const { path, ...planned } of unread.slice(from, to)) {
     assertAsPlanned(resolve(elsewhere, path), planned);
+  }
+}
+
+/** Where a directory that may be reached by links really is. */
+export function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch (error) {
+    throw asStrongroomError(error, path);
   }
 }
 

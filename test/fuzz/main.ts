@@ -14,6 +14,8 @@ import { archiveTargets } from './targets/archive.ts';
 import { custodyTargets } from './targets/custody.ts';
 import { keyTargets } from './targets/keys.ts';
 import { provenanceTargets } from './targets/provenance.ts';
+import { remoteTargets } from './targets/remote.ts';
+import { scaleTargets } from './targets/scale.ts';
 
 const { values } = parseArgs({
   options: {
@@ -35,6 +37,8 @@ async function targetsIn(scratch: string): Promise<readonly Target[]> {
     ...(await keyTargets(scratch)),
     ...(await custodyTargets(scratch)),
     ...(await provenanceTargets(scratch)),
+    ...remoteTargets(),
+    ...(await scaleTargets(scratch)),
   ];
   const chosen = all.filter(({ name }) => values.target === undefined || name === values.target);
   if (chosen.length > 0) return chosen;

@@ -145,8 +145,10 @@ export function mutateJson(value: Json, random: Random): Json {
     if (Array.isArray(node) && choice === 0) node.push(structuredClone(node[0] ?? 0));
     else if (Array.isArray(node) && choice === 1) node.splice(random.below(node.length + 1), 1);
     else if (choice === 2 && node !== root) delete node[key];
-    else if (choice === 3) node[random.pick(words)] = structuredClone(random.pick(values));
-    else if (choice === 4) node[key] = structuredClone(random.pick(nodesOf(root.root)) ?? 0);
+    // An array with members of its own is no JSON
+    else if (choice === 3 && !Array.isArray(node)) {
+      node[random.pick(words)] = structuredClone(random.pick(values));
+    } else if (choice === 4) node[key] = structuredClone(random.pick(nodesOf(root.root)) ?? 0);
     else node[key] = changed(node[key], random);
   }
   return root.root;

@@ -5,6 +5,7 @@ what failed, then `N passed, N failed`; the exit status follows.
 """
 
 import filecmp
+import json
 import os
 import random
 import signal
@@ -189,6 +190,37 @@ def check_uploads(store: Store) -> None:
     store.done('verified', 'verify', at('piped.srm'), '--signer', 'lab.id.card')
 
 
+def check_plans(store: Store) -> None:
+    address, plan = at('planned.srm'), at('planned.srm.plan')
+    store.done(
+        'plan to seal', 'plan', 'seal', 'big', '-o', address, *SEALING, '--ranges', '3',
+        '--worker', 'w0.id.card', '--worker', 'w1.id.card', '-p', plan,
+    )
+    work = ('work', '-p', plan, '--signer', 'lab.id.card', '--index')
+    # Killed as soon as the store has a part of its range
+    process = store.start(*work, '0', '-i', 'w0.id')
+    [upload] = store.uploads()
+    where = {'Bucket': BUCKET, 'Key': upload['Key'], 'UploadId': upload['UploadId']}
+    while process.poll() is None and not store.client.list_parts(**where).get('Parts'):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    finish = ('plan', 'finish', '-p', plan, '-i', 'lab.id', '--source', '--check', 'full')
+    status, _, err = store.run(*finish)
+    expect('a range is missing', status == 1 and 'not done' in err, err)
+    for index, worker in enumerate(('w0', 'w1', 'w0')):
+        store.done(f'range {index}', *work, str(index), '-i', f'{worker}.id')
+    _, err = store.done('again', *work, '1', '-i', 'w0.id')
+    expect('and nothing was to do', 'already' in err, err)
+    out, _ = store.done('how far', 'plan', 'show', '-p', plan, '--signer', 'lab.id.card', '--json')
+    expect('all of it', json.loads(out)['done'] == [0, 1, 2], out)
+    store.done('finish', *finish)
+    expect('no upload is left', not store.uploads())
+    store.done('finish again', *finish)
+    same(store, 'planned', 'planned.srm', 'big')
+    store.done('verified', 'verify', address, '--signer', 'lab.id.card')
+
+
 def listed(store: Store, prefix: str) -> dict:
     return store.client.list_objects_v2(Bucket=BUCKET, Prefix=prefix)
 
@@ -199,7 +231,7 @@ def main(command: list[str]) -> int:
         scratch = Path(name)
         store = Store(command, scratch)
         try:
-            for who in ('lab', 'node', 'other'):
+            for who in ('lab', 'node', 'other', 'w0', 'w1'):
                 store.done('keygen', 'keygen', '--name', who, '--plain', '-o', f'{who}.id')
             for directory, size in (('small', 3_000_000), ('big', BIG)):
                 (scratch / directory).mkdir()
@@ -208,6 +240,7 @@ def main(command: list[str]) -> int:
             check_small(store)
             check_rings(store)
             check_uploads(store)
+            check_plans(store)
         finally:
             store.server.terminate()
             store.server.wait()

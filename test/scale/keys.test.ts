@@ -11,8 +11,10 @@ import {
 import { suites } from '#strongroom/crypto/suites.js';
 import { createIdentity } from '#strongroom/index.js';
 import {
+  openFileKey,
   openPlanKey,
   openWindow,
+  sealFileKey,
   sealPlanKey,
   sealWindow,
   windowsOf,
@@ -42,6 +44,10 @@ describe.each(['hybrid', 'cnsa2'] as const)('keys of suite %s', (suite) => {
     expect(openPlanKey({ ...context, id: '1'.repeat(64) }, worker, stanza)).toBeUndefined();
     expect(openPlanKey({ ...context, core: core() }, worker, stanza)).toBeUndefined();
     expect(openWindow(context, worker, { ...stanza, first: 0 })).toBeUndefined();
+    const file = sealFileKey(context, worker.card, key);
+    expect(openFileKey(context, worker, file)).toEqual(key);
+    expect(openFileKey(context, worker, stanza)).toBeUndefined();
+    expect(openPlanKey(context, worker, file)).toBeUndefined();
     const window = sealWindow(context, worker.card, state, second);
     expect(openWindow(context, worker, window)?.first).toBe(second);
     expect(openWindow(context, worker, { ...window, first: 0 })).toBeUndefined();

@@ -66,6 +66,10 @@ function answer(
     response.writeHead(200, validators).end(content);
     return;
   }
+  if (from >= content.length) {
+    response.writeHead(416, { 'content-range': `bytes */${content.length}` }).end();
+    return;
+  }
   response
     .writeHead(206, { ...validators, ...rangeHeaders({ from, to }, content.length) })
     .end(content.subarray(from, to + 1));

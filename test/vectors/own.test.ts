@@ -10,11 +10,13 @@ import {
   type ErrorCode,
   list,
   open,
+  serve,
   type Trust,
   verify,
 } from '#strongroom/index.js';
 import { outcome, readFiles, sharedWorkspace } from '../support/archive.ts';
 import { pipedProcess } from '../support/piped.ts';
+import { serveRanges } from '../support/ranges.ts';
 import type { Layer } from './make/case.ts';
 import { archiveOf, ownFile, ownFolder, ownVectors, sha256, type Vector } from './own.ts';
 
@@ -91,6 +93,29 @@ async function catOf({ path, read }: Prepared, file: string) {
   return { code, bytes: Buffer.concat(chunks) };
 }
 
+/** What a gateway says of the archive, and gives of each of `files`: its bytes only if whole. */
+async function throughGateway({ path, read }: Prepared, files: readonly string[]) {
+  const gateway = await serve([`own=${path}`], read);
+  try {
+    const given: Record<string, Uint8Array | undefined> = {};
+    for (const file of files) {
+      const headers = { authorization: `Bearer ${gateway.credentials.token}` };
+      const target = `${gateway.url}/own/${file.split('/').map(encodeURIComponent).join('/')}`;
+      try {
+        const response = await fetch(target, { headers });
+        const bytes = new Uint8Array(await response.arrayBuffer());
+        given[file] = response.ok ? bytes : undefined;
+      } catch {
+        // The gateway broke the response off
+        given[file] = undefined;
+      }
+    }
+    return given;
+  } finally {
+    await gateway.close(0);
+  }
+}
+
 const contentOf = (files: Readonly<Record<string, string>>) =>
   Object.fromEntries(
     Object.entries(files)
@@ -123,6 +148,15 @@ describe('valid', () => {
       const { code, bytes } = await catOf(prepared, file);
       expect([file, code, sha256(bytes)]).toEqual([file, 'accepted', digest]);
     }
+    const { url } = await serveRanges(readFileSync(path));
+    const overHttp = join(directory, 'over-http');
+    await verify(url, read);
+    await open(url, { ...read, output: overHttp });
+    expect(contentOf(readFiles(overHttp))).toEqual(files);
+    const served = await throughGateway(prepared, Object.keys(files));
+    for (const [file, digest] of Object.entries(files)) {
+      expect([file, sha256(served[file] ?? new Uint8Array(1))]).toEqual([file, digest]);
+    }
     rmSync(directory, { recursive: true });
   });
 });
@@ -144,6 +178,9 @@ describe('refused', () => {
       open: await outcome(() => open(path, { ...read, output })),
       stdout: await piped({ output: '-' }, { output: stdout }),
       pipe: await piped({ output }, { input: path }),
+      http: await outcome(async () =>
+        open((await serveRanges(readFileSync(path))).url, { ...read, output }),
+      ),
     };
     const right = expect.toBeOneOf([...codes[layer]]);
     expect(found).toEqual({
@@ -152,6 +189,7 @@ describe('refused', () => {
       open: right,
       stdout: right,
       pipe: expect.not.stringMatching(/^(accepted|thrown.*)$/),
+      http: right,
     });
     // Nothing has a name, and no plaintext came out but what every reader may release
     expect(readdirSync(directory).sort()).toEqual(['archive.srm', 'stdout']);
@@ -169,6 +207,15 @@ describe('refused', () => {
         if (!layer.startsWith('segment')) expect(bytes).toHaveLength(0);
       }
     }
+    // A gateway does not begin with what no list can be read of, and ends responses it cannot go on with
+    let served: Awaited<ReturnType<typeof throughGateway>> = {};
+    const begun = await outcome(async () => {
+      served = await throughGateway(prepared, ['a.txt', 'dir/b.bin', 'c.txt']);
+    });
+    const mayBegin = expect.toBeOneOf(['accepted', ...codes[layer]]);
+    expect(begun).toEqual(unlisted.includes(layer) ? mayBegin : right);
+    const given = Object.keys(served).filter((file) => served[file] !== undefined);
+    expect(given.sort()).toEqual(begun === 'accepted' ? [...released.files].sort() : []);
     rmSync(directory, { recursive: true });
   });
 });

@@ -4,6 +4,7 @@ import { dirname, resolve, sep } from 'node:path';
 import type { Command } from 'commander';
 import { StrongroomError } from '../../errors.ts';
 import type { LedgerKey, LedgerPolicy, VerifiedSignature } from '../../index.ts';
+import { platform } from '../../platform.ts';
 import { warn } from '../messages.ts';
 import { integer, passphraseSource } from '../options.ts';
 import { askPassphrase, type PassphraseOptions } from '../passphrase.ts';
@@ -31,7 +32,7 @@ export async function withLedgerKey<T>(
   const { decodeLedgerKey, maxLedgerKeyBytes, readSmallFile } = await import('../../index.ts');
   const bytes = await readSmallFile(path, maxLedgerKeyBytes);
   try {
-    const isExposed = process.platform !== 'win32' && (statSync(path).mode & 0o077) !== 0;
+    const isExposed = platform.hasModes && (statSync(path).mode & 0o077) !== 0;
     let isProtected = false;
     const key = await decodeLedgerKey(bytes, () => {
       isProtected = true;

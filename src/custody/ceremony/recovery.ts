@@ -2,11 +2,10 @@
  * The recovery rehearsal: a fresh test key is split among the new custodians, approved by them
  * and combined, by the same code that guards archives. Keys that fail it never become active.
  */
-import { randomBytes } from 'node:crypto';
 import { createCore, limits } from '../../archive/core.ts';
 import { deriveArchiveKeys, fileKeyBytes } from '../../archive/filekey.ts';
 import type { QuorumStanza } from '../../archive/quorum.ts';
-import { equal, wipe } from '../../bytes.ts';
+import { equal, randomSecret, wipe } from '../../bytes.ts';
 import { StrongroomError } from '../../errors.ts';
 import type { Card } from '../../keys/card.ts';
 import { createIdentity, type Identity } from '../../keys/identity.ts';
@@ -49,7 +48,7 @@ export async function rehearseRecovery(
     slotBytes: limits.slotBytes.usual,
     authors: requester.card.signing.map(({ id }) => id),
   });
-  const fileKey = new Uint8Array(randomBytes(fileKeyBytes));
+  const fileKey = randomSecret(fileKeyBytes);
   const keys = deriveArchiveKeys(fileKey, core);
   const plan = {
     groups: groups.map(({ name, threshold, custodians }) => ({

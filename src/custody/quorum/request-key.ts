@@ -2,9 +2,8 @@
  * The private half of a request: the fresh key that approvals are sealed to, and its file
  * (docs/format.md, "Request keys").
  */
-import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
-import { concat, utf8, wipe } from '../../bytes.ts';
+import { concat, randomSecret, secretCopy, utf8, wipe } from '../../bytes.ts';
 import type { Suite } from '../../crypto/suites.ts';
 import { isStrongroomError, StrongroomError } from '../../errors.ts';
 import { decodeJson, encodeJson } from '../../json.ts';
@@ -37,7 +36,7 @@ const header = z.strictObject({
 
 /** A seed of the suite's KEM. */
 export function freshRequestKey(suite: Suite): Omit<RequestKey, 'request'> {
-  const seed = new Uint8Array(randomBytes(suite.kem.seedBytes));
+  const seed = randomSecret(suite.kem.seedBytes);
   return { seed, wipe: () => wipe(seed) };
 }
 
@@ -52,7 +51,7 @@ export function encodeRequestKey(key: RequestKey, protection: Protection): Uint8
   } satisfies z.infer<typeof header>);
   const secret =
     protection === 'none' || parameters === undefined
-      ? key.seed.slice()
+      ? secretCopy(key.seed)
       : lock(key.seed, protection.passphrase, parameters, line);
   const digits = hexEncode(secret);
   try {

@@ -7,7 +7,7 @@
  */
 import { createRequire } from 'node:module';
 import type * as Shamir from 'shamir-secret-sharing';
-import { concat, equal, wipe } from '../../bytes.ts';
+import { concat, equal, secretCopy, wipe } from '../../bytes.ts';
 import { StrongroomError } from '../../errors.ts';
 
 // Loaded on first use: few archives have quorums.
@@ -29,7 +29,7 @@ export async function splitSecret(
     return Array.from({ length: count }, (_, i) => concat(secret, Uint8Array.of(i + 1)));
   }
   // The library refuses a Buffer
-  const plain = new Uint8Array(secret);
+  const plain = secretCopy(secret);
   try {
     const shares = await shamir().split(plain, count, threshold);
     // The last ones, so that a fault in making them shows while the secret is still here
@@ -52,14 +52,16 @@ export async function combineShares(
   shares: readonly Uint8Array[],
   threshold: number,
 ): Promise<Uint8Array> {
-  const used = shares.slice(0, threshold).map((share) => new Uint8Array(share));
+  const used = shares.slice(0, threshold).map(secretCopy);
   const abscissas = new Set(used.map((share) => share.at(-1)));
   if (used.length < threshold || abscissas.size < threshold || abscissas.has(0)) {
     wipe(...used);
     throw new StrongroomError('SHARE_INVALID', 'the shares of a group do not go together');
   }
   try {
-    return threshold === 1 ? (used[0] as Uint8Array).slice(0, -1) : await shamir().combine(used);
+    return threshold === 1
+      ? secretCopy((used[0] as Uint8Array).subarray(0, -1))
+      : await shamir().combine(used);
   } finally {
     wipe(...used);
   }

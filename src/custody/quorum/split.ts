@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { Core } from '../../archive/core.ts';
 import { fileKeyBytes } from '../../archive/filekey.ts';
 import { type QuorumGroup, type QuorumStanza, quorumLimits } from '../../archive/quorum.ts';
-import { base64, concat, fromBase64, fromHex, hex, utf8, wipe } from '../../bytes.ts';
+import { base64, concat, fromBase64, fromHex, hex, randomSecret, utf8, wipe } from '../../bytes.ts';
 import { aeadOpen, aeadSeal, nonceBytes } from '../../crypto/aead.ts';
 import { hkdfSha384 } from '../../crypto/kdf.ts';
 import type { Suite } from '../../crypto/suites.ts';
@@ -78,7 +78,7 @@ export async function createQuorum(
   commit: Uint8Array,
 ): Promise<QuorumStanza> {
   const split = hex(randomBytes(32));
-  const secrets = plans.map(() => new Uint8Array(randomBytes(32)));
+  const secrets = plans.map(() => randomSecret(32));
   try {
     const groups: QuorumGroup[] = [];
     for (const [group, { name, threshold, custodians }] of plans.entries()) {

@@ -1,5 +1,5 @@
 /** The anchors that need nothing but the file: a passphrase, or nothing at all. */
-import { wipe } from '../../bytes.ts';
+import { secretCopy, wipe } from '../../bytes.ts';
 import type { Argon2Cost } from '../../crypto/argon2.ts';
 import { StrongroomError } from '../../errors.ts';
 import { type Argon2Parameters, argon2Parameters, lock, unlock } from '../protection.ts';
@@ -11,12 +11,12 @@ export type AskPassphrase = () => Promise<Uint8Array>;
 export const plainAnchor: Anchor<{ readonly kdf: 'none' }> = {
   kind: 'none',
   prepare: async () => plainWrapping,
-  unwrap: async ({ line }) => line.slice(),
+  unwrap: async ({ line }) => secretCopy(line),
 };
 
 export const plainWrapping: Wrapping = {
   protection: { kdf: 'none' },
-  wrap: (secret) => secret.slice(),
+  wrap: (secret) => secretCopy(secret),
 };
 
 /**

@@ -1,5 +1,4 @@
 /** What a new archive begins with: its core, its first key ring, and the key of its payload. */
-import { randomBytes } from 'node:crypto';
 import {
   type Core,
   type CoreFields,
@@ -10,7 +9,7 @@ import {
 import { type ArchiveKeys, deriveArchiveKeys, fileKeyBytes } from '../../archive/filekey.ts';
 import { chooseKeyring, type Keyring } from '../../archive/keyring.ts';
 import { encodeSlot } from '../../archive/slots.ts';
-import { concat, wipe } from '../../bytes.ts';
+import { concat, randomSecret, wipe } from '../../bytes.ts';
 import { type FloeState, startDecryption, startEncryption } from '../../crypto/floe.ts';
 
 export interface Beginning {
@@ -42,7 +41,7 @@ export async function beginArchive(
   ringOf: (secrets: Secrets) => Promise<Keyring>,
 ): Promise<Beginning> {
   const core = createCore(fields);
-  const fileKey = new Uint8Array(randomBytes(fileKeyBytes));
+  const fileKey = randomSecret(fileKeyBytes);
   const keys = deriveArchiveKeys(fileKey, core);
   const { header, state } = startEncryption(keys.payload, core.hash, core.segmentBytes);
   const wipeAll = () => {

@@ -20,7 +20,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { coreBytes, decodeCore } from '../../archive/core.ts';
+import { decodeCore } from '../../archive/core.ts';
 import {
   createKeyring,
   decodeKeyring,
@@ -125,11 +125,13 @@ export class UploadState {
   /** Begins the file anew, with the parts that are known. */
   write(upload: NewUpload, parts: readonly KeptPart[] = []): void {
     const { beginning, signer, id, runSegments, inputs } = upload;
+    const { core, keys, fileKey, front } = beginning;
+    const own = { core, keys, fileKey, signer, recipients: [signer.card], hideRecipients: false };
     const head: z.infer<typeof headSchema> = {
-      front: base64(beginning.front),
+      front: base64(front),
       inputs,
       pid: process.pid,
-      ring: base64(ownRing(beginning, signer)),
+      ring: base64(createKeyring(own).bytes),
       runSegments,
       type: 'strongroom/upload',
       upload: id,
@@ -172,39 +174,21 @@ function parse<T>(schema: z.ZodType<T>, line: string | undefined): T | undefined
 
 /** The beginning, if the signer can open it and wrote it. */
 async function reopen(
-  { front, ring }: z.infer<typeof headSchema>,
+  { front: encoded, ring: own }: z.infer<typeof headSchema>,
   signer: Identity,
   name: string,
 ): Promise<Beginning | undefined> {
   try {
-    return await reopenBeginning(fromBase64(front), fromBase64(ring), signer, name);
+    const front = fromBase64(encoded);
+    const core = decodeCore(front.subarray(0, 4096), name);
+    const ring = decodeKeyring(fromBase64(own), core, name);
+    const { fileKey, keys } = await unlockKeyring(ring, core, signer, name);
+    trustKeyring(ring, core, trustCards([signer.card]), name);
+    return continueArchive({ core, fileKey, keys }, front, name);
   } catch (error) {
     if (isStrongroomError(error)) return undefined;
     throw error;
   }
-}
-
-/** A key ring of the author alone, which keeps the file key for them. */
-export function ownRing({ core, keys, fileKey }: Beginning, signer: Identity): Uint8Array {
-  const own = { core, keys, fileKey, signer, recipients: [signer.card], hideRecipients: false };
-  return createKeyring(own).bytes;
-}
-
-/**
- * The beginning of an archive from its front and the author's own ring.
- * @throws StrongroomError of steps 1 to 6 of docs/format.md, "How to read".
- */
-export async function reopenBeginning(
-  front: Uint8Array,
-  own: Uint8Array,
-  signer: Identity,
-  name: string,
-): Promise<Beginning> {
-  const core = decodeCore(front.subarray(0, coreBytes), name);
-  const ring = decodeKeyring(own, core, name);
-  const { fileKey, keys } = await unlockKeyring(ring, core, signer, name);
-  trustKeyring(ring, core, trustCards([signer.card]), name);
-  return continueArchive({ core, fileKey, keys }, front, name);
 }
 
 function isRunning(pid: number): boolean {

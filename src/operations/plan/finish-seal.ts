@@ -7,7 +7,7 @@ import { PlaintextReader, SegmentReader } from '../../archive/segments.ts';
 import { assertTarFits } from '../../archive/tarfit.ts';
 import { sealTrailer } from '../../archive/trailer.ts';
 import { runParallel } from '../../archive/worker.ts';
-import { concat, equal, fromBase64, hex } from '../../bytes.ts';
+import { concat, equal, hex } from '../../bytes.ts';
 import { ciphertextBytes } from '../../crypto/floe.ts';
 import { using } from '../../engine/files.ts';
 import { PiecesReader } from '../../engine/pieces.ts';
@@ -24,17 +24,15 @@ import { asStrongroomError, exitStatus, isStrongroomError, StrongroomError } fro
 import { trustCards } from '../../keys/policy.ts';
 import { partsOfRange } from '../../scale/division.ts';
 import type { BodyOf } from '../../scale/document.ts';
-import { piecesFor } from '../../scale/stream.ts';
+import { piecesFor, realPath } from '../../scale/stream.ts';
 import { chooseWinners } from '../../scale/winners.ts';
 import type { Beginning } from '../output/beginning.ts';
-import { reopenBeginning } from '../output/state.ts';
 import { assertWritten, expectedOf, giveName, sendTail } from '../output/upload.ts';
 import { chosenOf, eachChosen } from './chosen.ts';
 import { assertComplete, type FinishedWork, type Finishing } from './finish.ts';
 import { readReceipts } from './place.ts';
-import { readSealing } from './secrets.ts';
+import { readSealing, resume } from './secrets.ts';
 import { uploadOf } from './show.ts';
-import { front } from './work-seal.ts';
 
 export async function finishSeal(
   finishing: Finishing,
@@ -46,8 +44,7 @@ export async function finishSeal(
   const at = locationOf(body.output) as S3Location;
   const held = await listParts(upload, signal);
   const { receipts, refused } = await readReceipts(plan, signal);
-  const begun = front(plan, body);
-  const beginning = await reopenBeginning(begun, fromBase64(body.own), identity, plan.name);
+  const beginning = resume(plan, body, identity);
   try {
     if (held === undefined) {
       const found = await finishedBefore(finishing, body, beginning);
@@ -79,7 +76,7 @@ export async function finishSeal(
     const bytes = trailer.map((part) => part.bytes);
     await sendTail(upload, parts, concat(...bytes), signal);
     if (!body.overwrite) await assertNameFree(at, signal);
-    const written = { at, front: begun, footer: bytes.at(-1) as Uint8Array, signal };
+    const written = { at, front: beginning.front, footer: bytes.at(-1) as Uint8Array, signal };
     await giveName(written, () => completeUpload(upload, parts, body.overwrite, signal));
     await orRemove(at, finishing, async () => {
       await assertWritten(written, expectedOf(parts));
@@ -190,7 +187,7 @@ async function compareWithSource(
   const { segmentBytes } = core;
   const content = await readSealing(plan, options.identity, body.plannerKey);
   const all = { from: 0, to: payload.length };
-  const elsewhere = options.source === true ? undefined : options.source;
+  const elsewhere = typeof options.source === 'string' ? realPath(options.source) : undefined;
   const pieces = piecesFor(content, payload.length, all, plan.name, elsewhere);
   const wanted = new Uint8Array(segmentBytes);
   const segments = await SegmentReader.open(source, payload, tree);

@@ -1,7 +1,7 @@
 /** What all new plans have in common: who works, until when, and which keys each worker gets. */
 import { randomBytes } from 'node:crypto';
 import type { Core } from '../../archive/core.ts';
-import { base64, hex, wipe } from '../../bytes.ts';
+import { base64, hex, randomSecret, wipe } from '../../bytes.ts';
 import type { FloeState } from '../../crypto/floe.ts';
 import { sha384 } from '../../crypto/hash.ts';
 import { StrongroomError } from '../../errors.ts';
@@ -108,7 +108,7 @@ export function hide(
   { content, floe, spans }: Secrets,
 ) {
   const context = { core, id };
-  const planKey = new Uint8Array(randomBytes(planKeyBytes));
+  const planKey = randomSecret(planKeyBytes);
   try {
     const bytes = sealPrivate(content, context, planKey);
     const forAll = assign ? [] : windowsOf(spans.flat());

@@ -10,8 +10,9 @@ import { locationOf } from '../../engine/source.ts';
 import { StrongroomError } from '../../errors.ts';
 import { withParents } from '../../provenance/lineage.ts';
 import { divideIntoParts, partsOfRange } from '../../scale/division.ts';
+import { sealFileKey } from '../../scale/keys.ts';
+import { assertReceiptsFit } from '../../scale/receipt.ts';
 import { planStream } from '../../scale/stream.ts';
-import { ownRing } from '../output/state.ts';
 import { assertFit, begin, type SealOptions } from '../seal.ts';
 import {
   beginPlan,
@@ -69,6 +70,7 @@ export async function planSeal(source: string, options: PlanSealOptions): Promis
   const { length } = plan.pieces;
   const payload = { length, segments: segmentCount(length, segmentBytes) };
   const parts = divideIntoParts({ ...payload, segmentBytes }, ranges);
+  assertReceiptsFit(parts, payload, ranges, signer.card.suite.hash.bytes);
   if (!overwrite) await assertNameFree(at, signal);
   const beginning = await begin(options);
   const { core, ring, header, floe } = beginning;
@@ -84,11 +86,11 @@ export async function planSeal(source: string, options: PlanSealOptions): Promis
         {
           ...commonOf(next, options, core, signer.card),
           ...hidden.signed,
+          fileKey: sealFileKey({ core, id: next.id }, signer.card, beginning.fileKey),
           floe: base64(header),
           kind: 'seal',
           output: options.output,
           overwrite,
-          own: base64(ownRing(beginning, signer)),
           parts,
           payload,
           receipts,

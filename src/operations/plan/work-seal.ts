@@ -4,21 +4,19 @@ import { availableParallelism } from 'node:os';
 import { payloadOffset } from '../../archive/core.ts';
 import { LeafCollector } from '../../archive/jobs/leaves.ts';
 import { type PartsTarget, partsBytes } from '../../archive/jobs/parts.ts';
-import { decodeKeyring } from '../../archive/keyring.ts';
 import { runParallel } from '../../archive/worker.ts';
-import { base64, fromBase64 } from '../../bytes.ts';
+import { base64 } from '../../bytes.ts';
 import { headOf, listParts, type UploadedPart } from '../../engine/remote/multipart.ts';
 import { sharedBytes } from '../../engine/shared.ts';
 import { locationOf } from '../../engine/source.ts';
 import { StrongroomError } from '../../errors.ts';
 import { partsOfRange, segmentsOfPart } from '../../scale/division.ts';
-import type { BodyOf, WorkPlan } from '../../scale/document.ts';
+import type { BodyOf } from '../../scale/document.ts';
 import type { ReceiptPart } from '../../scale/receipt.ts';
-import { assertUnreadAsPlanned, piecesFor } from '../../scale/stream.ts';
+import { assertUnreadAsPlanned, piecesFor, realPath } from '../../scale/stream.ts';
 import { isHeld } from '../../scale/winners.ts';
-import { frontOf } from '../output/beginning.ts';
 import { readReceipts } from './place.ts';
-import { openWindows, readSealing } from './secrets.ts';
+import { frontOfPlan, openWindows, readSealing } from './secrets.ts';
 import { uploadOf } from './show.ts';
 import { type Range, type RangeWork, wipeWindows } from './work.ts';
 
@@ -27,7 +25,8 @@ const usualPartMemory = 2 ** 31;
 
 export async function sealRange(range: Range, body: BodyOf<'seal'>): Promise<RangeWork> {
   const { plan, worker, index, options } = range;
-  const { identity, source } = options;
+  const { identity } = options;
+  const source = options.source === undefined ? undefined : realPath(options.source);
   const { core } = plan;
   const { segmentBytes, suite } = core;
   const { parts, segments } = partsOfRange(body.parts, body.payload, body.ranges, index);
@@ -50,7 +49,7 @@ export async function sealRange(range: Range, body: BodyOf<'seal'>): Promise<Ran
     const output: PartsTarget = {
       kind: 'parts',
       upload: uploadOf(body),
-      front: parts.from === 0 ? front(plan, body) : new Uint8Array(),
+      front: parts.from === 0 ? frontOfPlan(plan, body) : new Uint8Array(),
       runSegments: body.parts.segments,
       done: sharedBytes(0),
       share: { ...parts, of: body.parts.count },
@@ -88,11 +87,6 @@ export async function sealRange(range: Range, body: BodyOf<'seal'>): Promise<Ran
   } finally {
     wipeWindows(windows);
   }
-}
-
-/** All that comes before the first segment. */
-export function front({ core, name }: WorkPlan, body: BodyOf<'seal'>): Uint8Array {
-  return frontOf(core, decodeKeyring(fromBase64(body.ring), core, name), fromBase64(body.floe));
 }
 
 /** Whether a receipt tells of the range, and the store still has what it tells of. */

@@ -9,6 +9,7 @@ import { open } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { readFully, syncDirectory } from '../../engine/files.ts';
 import { asStrongroomError, StrongroomError } from '../../errors.ts';
+import { platform } from '../../platform.ts';
 import { hashBytes } from './merkle.ts';
 import { maxNoteBytes } from './note.ts';
 import {
@@ -150,8 +151,7 @@ async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
 }
 
 async function syncDurably(directory: string): Promise<void> {
-  // Windows cannot open one
-  if (process.platform === 'win32') return;
+  if (!platform.syncsDirectories) return;
   const handle = await open(directory, 'r');
   try {
     await handle.sync();

@@ -2,9 +2,8 @@
  * The keys of a log or a witness, in a file of their own that is protected like an identity:
  * docs/ledger.md#keys
  */
-import { getRandomValues } from 'node:crypto';
 import { z } from 'zod';
-import { concat, equal, utf8, wipe } from '../../bytes.ts';
+import { concat, equal, randomSecret, secretCopy, utf8, wipe } from '../../bytes.ts';
 import { StrongroomError } from '../../errors.ts';
 import { decodeJson, encodeJson } from '../../json.ts';
 import {
@@ -50,7 +49,7 @@ const schema = z.strictObject({
  * @throws StrongroomError LEDGER_KEY_INVALID for a name that no note may have.
  */
 export function createLedgerKey(name: string, role: LedgerRole): LedgerKey {
-  const seeds = typesOfRole[role].map(() => getRandomValues(new Uint8Array(seedBytes)));
+  const seeds = typesOfRole[role].map(() => randomSecret(seedBytes));
   return keyOf(
     typesOfRole[role].map((byte, i) => verifierOfSeed(name, byte, seeds[i] as Uint8Array)),
     seeds,
@@ -114,7 +113,9 @@ export async function decodeLedgerKey(bytes: Uint8Array, ask?: AskPassphrase): P
   const line = digits.length === 2 * lineBytes ? hexDecode(digits) : undefined;
   if (line === undefined) throw invalid(`its second line is not ${2 * lineBytes} hex digits`);
   const secret = await secretOf(line, protection, header, ask);
-  const seeds = verifiers.map((_, i) => secret.slice(i * seedBytes, (i + 1) * seedBytes));
+  const seeds = verifiers.map((_, i) =>
+    secretCopy(secret.subarray(i * seedBytes, (i + 1) * seedBytes)),
+  );
   wipe(secret, line);
   const key = keyOf(verifiers, seeds);
   const fits = verifiers.every(({ name, type, publicKey }, i) =>
@@ -131,7 +132,7 @@ async function secretOf(
   header: Uint8Array,
   ask?: AskPassphrase,
 ): Promise<Uint8Array> {
-  if (protection.kdf === 'none') return line.slice();
+  if (protection.kdf === 'none') return secretCopy(line);
   if (ask === undefined) {
     throw new StrongroomError('PASSPHRASE_NEEDED', 'the ledger key is under a passphrase');
   }

@@ -1,5 +1,6 @@
 /** One archive by many workers: planned, done in ranges, and finished. */
-import { readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import {
@@ -63,7 +64,19 @@ describe('a plan to seal', () => {
     expect(store.uploads.size).toBe(0);
   });
 
-  it('seals a single file, and a tar byte for byte', async () => {
+  it('seals a tar as it is', async () => {
+    const tar = join(workspace(), 'model.tar');
+    execFileSync('tar', ['cf', tar, '-C', source, '.']);
+    const { plan, output } = await worked({}, tar);
+    const done = await finish(plan, { check: 'full', source: true });
+    // As long as the tar, and compared with it in every segment
+    const verified = await verify(output, { trust });
+    expect(verified.payloadBytes).toBe(statSync(tar).size);
+    expect(done.checked).toBe(verified.segments);
+    await expectSame(output);
+  });
+
+  it('seals a single file', async () => {
     const file = join(source, 'a.safetensors');
     const { plan, output } = await planned({ ranges: 2 }, file);
     for (const index of [0, 1]) await work(plan, index);

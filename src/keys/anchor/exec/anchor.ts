@@ -6,7 +6,7 @@
  * docs/format.md#identities, docs/anchors.md#the-protocol
  */
 import { getRandomValues } from 'node:crypto';
-import { base64, concat, equal, fromBase64, wipe } from '../../../bytes.ts';
+import { base64, concat, equal, fromBase64, randomSecret, wipe } from '../../../bytes.ts';
 import { aeadOpen, aeadSeal, keyBytes, nonceBytes } from '../../../crypto/aead.ts';
 import { StrongroomError } from '../../../errors.ts';
 import type { Card } from '../../card.ts';
@@ -18,7 +18,7 @@ export function execAnchor(options: ExecOptions): Anchor<ExecProtection> {
   return {
     kind: 'exec',
     async prepare(card) {
-      const key = getRandomValues(new Uint8Array(keyBytes));
+      const key = randomSecret(keyBytes);
       try {
         const wrapped = await wrapKey(options, card, key);
         return {

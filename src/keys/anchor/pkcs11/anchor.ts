@@ -5,7 +5,7 @@
  * docs/format.md#identities; PKCS #11 Current Mechanisms version 2.40, section 2.13
  */
 import { getRandomValues } from 'node:crypto';
-import { concat, equal, fromHex, hex, wipe } from '../../../bytes.ts';
+import { concat, equal, fromHex, hex, taken, wipe } from '../../../bytes.ts';
 import { keyBytes, nonceBytes, tagBytes } from '../../../crypto/aead.ts';
 import { sha384 } from '../../../crypto/hash.ts';
 import { StrongroomError } from '../../../errors.ts';
@@ -195,7 +195,7 @@ function decrypt(
   // Room for the tag too: modules may want it before they have seen that it fits
   const room = Buffer.alloc(sealed.length);
   try {
-    return new Uint8Array(pkcs11.C_Decrypt(handle, sealed, room));
+    return taken(pkcs11.C_Decrypt(handle, sealed, room));
   } catch (cause) {
     if (!forged.has((cause as { readonly code?: number }).code ?? 0)) throw cause;
     const message = 'the key in the token does not open the identity';

@@ -1,0 +1,15 @@
+import { defineConfig } from 'vitest/config';
+
+// The tests of what is mutated, on the source instead of the build: mutants are in the source.
+export default defineConfig({
+  resolve: {
+    alias: [{ find: /^#strongroom\/(.*)\.js$/, replacement: `${process.cwd()}/src/$1.ts` }],
+  },
+  test: {
+    include: ['test/{crypto,archive,custody}/**/*.test.ts'],
+    exclude: ['test/custody/ring/kills.test.ts'],
+    setupFiles: ['test/mutation/threads.ts'],
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+  },
+});

@@ -154,6 +154,10 @@ const codes = {
   PLAN_INCOMPLETE: [failure, 'let workers do those ranges, then finish again'],
   NOT_A_WORKER: [noKey, 'give the identity of a card that the plan was made with'],
   RECEIPT_INVALID: [verification, 'remove it, and do its range again'],
+  QUEUE_UNAVAILABLE: [failure, 'install them beside strongroom: npm install bullmq ioredis'],
+  QUEUE_FAILED: [failure, 'check the address of the queue, and that Redis runs there'],
+  QUEUE_LOST: [failure, 'submit the plan again: ranges that are done stay done'],
+  QUEUE_STOPPED: [failure, 'mend what it says, then submit the plan again'],
 
   // Transparency logs
   LEDGER_INVALID: [verification, 'restore the log from a copy: see docs/ledger.md'],
@@ -191,6 +195,12 @@ const codes = {
   ],
   S3_UNAVAILABLE: [failure, 'install it beside strongroom: npm install @aws-sdk/client-s3'],
   UPLOAD_BUSY: [failure],
+  RESUME_BUSY: [failure, 'wait until the other command is done, then try again'],
+  JOURNAL_INVALID: [
+    verification,
+    'to begin anew, remove it, and what it tells of: see docs/resume.md',
+  ],
+  JOURNAL_MISMATCH: [failure, 'see docs/resume.md'],
   UPLOAD_INVALID: [verification, 'remove the object, then seal again'],
   PIPE_CLOSED: [failure],
   INTERRUPTED: [interrupted],
@@ -263,12 +273,22 @@ const systemWords: Record<string, string> = {
   EDQUOT: 'the disk quota is used up',
   EFBIG: 'the file would be larger than is allowed here',
   EEXIST: 'it exists already',
+  EIO: 'input or output error',
   EISDIR: 'it is a directory',
   EBADF: 'it is not open',
   EINVAL: 'it cannot be used like this',
   EMFILE: 'too many open files',
   ELOOP: 'it is a symbolic link, or leads through too many',
   EPIPE: 'the reader went away',
+};
+
+const notAllowed = 'ask whoever owns it for access, or choose another place';
+
+/** What to do, where the code's own hint says nothing or too little. */
+const systemHints: Record<string, string> = {
+  EACCES: notAllowed,
+  EPERM: notAllowed,
+  EROFS: 'choose another place, on a file system that can be written to',
 };
 
 /**
@@ -281,10 +301,15 @@ export function asStrongroomError(error: unknown, file?: string): StrongroomErro
   if (error instanceof Error && typeof system.errno === 'number' && system.code) {
     const path = file ?? system.path;
     const words = systemWords[system.code] ?? system.code;
+    const hint = systemHints[system.code];
     return new StrongroomError(
       systemErrors[system.code] ?? 'IO',
       path === undefined ? words : `${path}: ${words}`,
-      { cause: error, ...(path === undefined ? {} : { file: path }) },
+      {
+        cause: error,
+        ...(path === undefined ? {} : { file: path }),
+        ...(hint === undefined ? {} : { hint }),
+      },
     );
   }
   const message = error instanceof Error ? error.message : String(error);

@@ -147,6 +147,17 @@ export {
 } from './operations/plan/finish.ts';
 export type { NewPlanOptions, PlanReport } from './operations/plan/new.ts';
 export { type PlanOpenOptions, planOpen } from './operations/plan/open.ts';
+export { finishQueued, type QueueFinishOptions } from './operations/plan/queue/finish.ts';
+export {
+  type SubmitOptions,
+  type SubmitReport,
+  submitPlan,
+} from './operations/plan/queue/submit.ts';
+export {
+  type QueueWorkOptions,
+  type QueueWorkReport,
+  workQueue,
+} from './operations/plan/queue/work.ts';
 export { type PlanSealOptions, planSeal } from './operations/plan/seal.ts';
 export {
   describePlan,

@@ -4,7 +4,7 @@
  */
 import { fsyncSync } from 'node:fs';
 import { utf8 } from '../bytes.ts';
-import { writeFully } from '../engine/files.ts';
+import { quietly, writeFully } from '../engine/files.ts';
 import { StrongroomError } from '../errors.ts';
 import { type Core, slotOffsets } from './core.ts';
 import { encodeSlot, slotHeadBytes } from './slots.ts';
@@ -78,7 +78,13 @@ export function replaceRing(
   // Behind the document zeros replace what an interrupted writer left, and no more than that.
   const end = Math.max(slotHeadBytes + document.length, contentEnd(slots[next]));
   step(filled.subarray(slotHeadBytes, end), start + slotHeadBytes);
-  step(filled.subarray(0, slotHeadBytes), start);
+  try {
+    step(filled.subarray(0, slotHeadBytes), start);
+  } catch (error) {
+    // Half a head is refused as altered, and one that is told as failed must not come in force
+    quietly(() => step(draftHead, start));
+    throw error;
+  }
 
   step(draftHead, oldStart);
   const oldEnd = contentEnd(slots[inForce]);

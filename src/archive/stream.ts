@@ -45,6 +45,51 @@ export const claimFrom = (
   };
 };
 
+/** Segments that belong together, so many at a time. */
+export interface Runs {
+  readonly segments: number;
+  readonly segmentBytes: number;
+  readonly together: number;
+  /** Whether nothing is left to do of a run. */
+  isDone(run: number, from: number, to: number): boolean;
+}
+
+/** What a thread may claim of runs: all of one, in order, before the next. */
+export function claimRuns(control: Control, runs: Runs): Claim {
+  const { segments, segmentBytes, together } = runs;
+  return claimSpans(control, () => {
+    for (;;) {
+      const from = control.claim(segments, together);
+      if (from === undefined) return undefined;
+      const to = Math.min(from + together, segments);
+      if (!runs.isDone(from / together, from, to)) return { from, to };
+      control.report((to - from) * segmentBytes);
+    }
+  });
+}
+
+/** The segments of spans, which are claimed as each is used up. */
+export function claimSpans(
+  control: Control,
+  claim: () => { readonly from: number; readonly to: number } | undefined,
+): Claim {
+  let next = 0;
+  let end = 0;
+  return (most) => {
+    const claimed: number[] = [];
+    while (claimed.length < most) {
+      if (next === end) {
+        const span = claim();
+        if (span === undefined) break;
+        ({ from: next, to: end } = span);
+      }
+      if (control.stopped) break;
+      claimed.push(next++);
+    }
+    return claimed;
+  };
+}
+
 /** Every segment from `first` to `last`. */
 function claimRange(first: number, last: number): Claim {
   let next = first;

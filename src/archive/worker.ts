@@ -16,7 +16,7 @@ import { type DigestRanges, digestBytes, digestedBytes } from './digests.ts';
 import { type DigestJob, type DigestReport, digestRanges } from './jobs/digest.ts';
 import { LeafCollector, type LeafReport } from './jobs/leaves.ts';
 import { type OpenJob, openSegments } from './jobs/open.ts';
-import { type PartReport, segmentsOfRun, type TailReport } from './jobs/parts.ts';
+import { segmentsOfRun } from './jobs/parts.ts';
 import {
   type OpenPipeJob,
   openPipe,
@@ -27,7 +27,7 @@ import {
 } from './jobs/pipe.ts';
 import { type RekeyJob, rekeySegments } from './jobs/rekey.ts';
 import { type SealJob, sealSegments } from './jobs/seal.ts';
-import type { SealJobReport } from './jobs/target.ts';
+import type { OutputReport, SealJobReport } from './jobs/target.ts';
 import { type VerifyJob, verifySegments } from './jobs/verify.ts';
 
 type ParallelJob = SealJob | OpenJob | VerifyJob | RekeyJob;
@@ -35,8 +35,8 @@ type PipeJob = SealPipeJob | OpenPipeJob;
 type Job = ParallelJob | PipeJob | DigestJob;
 type Report = PipeJobReport | DigestReport;
 
-/** Told of the parts of an upload. */
-type OnPart = (report: PartReport | TailReport) => void;
+/** Told of the parts of an upload, and of runs for a journal. */
+type OnPart = (report: OutputReport) => void;
 
 const here = new URL(import.meta.url);
 

@@ -5,7 +5,7 @@ import { startAhead } from './ahead.ts';
 import { type RecordOptions, recordOptions, tellRecorded, withRecord } from './custody/options.ts';
 import { bytes, plural, who } from './format.ts';
 import { report, tell } from './messages.ts';
-import { collect, jsonOption, runOptions } from './options.ts';
+import { collect, jsonOption, resumeOption, runOptions } from './options.ts';
 import { operate } from './progress.ts';
 import { type HolderOptions, holderOptions, withHolder } from './quorum/access.ts';
 import { tellStorage } from './storage.ts';
@@ -15,6 +15,7 @@ interface Options extends HolderOptions, RecordOptions {
   readonly stdout?: boolean;
   readonly only?: readonly string[];
   readonly tensors?: readonly string[];
+  readonly resume?: boolean;
   readonly threads?: number;
   readonly json?: boolean;
   readonly quiet?: boolean;
@@ -40,6 +41,7 @@ export function addOpen(program: Command): void {
   strongroom open w.srm -o w --request eval.req --request-key eval.req.key \\
     --approvals ada.approval cleo.approval dan.approval --trust policy.json
   strongroom open weights.srm -o weights -i me.key --trust p.json --record
+  strongroom open s3://models/w.srm -o weights -i me.key --trust p.json --resume
   strongroom open weights.srm --stdout -i me.key --signer lab.key.card | tar t
 `,
     )
@@ -47,26 +49,28 @@ export function addOpen(program: Command): void {
     .option('--stdout', 'a tar on standard output instead')
     .option('--only <GLOB>', 'only what matches; repeatable', collect)
     .option('--tensors <GLOB>', 'only files with a tensor that matches; repeatable', collect);
+  resumeOption(command);
   const withOptions = recordOptions(holderOptions(command), '--record [IDENTITY]');
   jsonOption(runOptions(withOptions)).action(run);
 }
 
 async function run(archive: string, options: Options): Promise<void> {
   const output = outputOf(options);
-  const { only, tensors } = options;
+  const { only, tensors, resume } = options;
   if (output === '-') {
     assertNoTerminal('a tar is binary');
     assertOneOutput(options);
-  } else {
+  } else if (!options.resume) {
     assertFree(output, 'directory');
   }
   assertThere(archive);
   await startAhead(archive, options);
   const { open } = await import('../index.ts');
+  const onNotice = (message: string) => tell(message, options);
   const opened = await withHolder(archive, options, (access) =>
     withRecord(options, access.identity, (record) =>
       operate('opening', options, (run) =>
-        open(archive, { ...run, ...access, output, only, tensors, record }),
+        open(archive, { ...run, ...access, output, only, tensors, resume, onNotice, record }),
       ),
     ),
   );

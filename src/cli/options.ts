@@ -116,6 +116,9 @@ export const runOptions = (command: Command): Command =>
     .option('--threads <N>', 'threads, by default one per core', integer('--threads', 1, 1024))
     .option('-q, --quiet', 'neither progress nor a message on success');
 
+export const resumeOption = (command: Command): Command =>
+  command.option('--resume', 'go on after a crash; keep what is done if this run fails');
+
 export const jsonOption = (command: Command): Command =>
   command.option('--json', 'report in JSON on standard output');
 

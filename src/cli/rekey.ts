@@ -17,6 +17,7 @@ import {
   collect,
   integer,
   jsonOption,
+  resumeOption,
   runOptions,
 } from './options.ts';
 import { operate } from './progress.ts';
@@ -37,6 +38,7 @@ interface Options extends AccessOptions, ApprovalOptions, CustodyOptions {
   readonly reason?: string;
   readonly room?: number;
   readonly overwrite?: boolean;
+  readonly resume?: boolean;
   readonly threads?: number;
   readonly json?: boolean;
   readonly quiet?: boolean;
@@ -73,12 +75,13 @@ export function addRekey(program: Command): void {
     .option('--reason <TEXT>', 'recorded in the new key ring')
     .option('--room <N>', 'room for so many recipients', integer('--room', 1, 10_000))
     .option('--overwrite', 'replace an object in a store that has the name');
+  resumeOption(command);
   const withOptions = custodyOptions(approvalOptions(accessOptions(command)));
   jsonOption(runOptions(withOptions)).action(run);
 }
 
 async function run(archive: string, options: Options): Promise<void> {
-  const { output, reason, room, hideRecipients, overwrite, custody } = options;
+  const { output, reason, room, hideRecipients, overwrite, resume, custody } = options;
   const { quorum: specs = [], withoutQuorums = false } = options;
   if (withoutQuorums && specs.length > 0) {
     throw new StrongroomError('USAGE', '--quorum and --without-quorums do not go together', {
@@ -86,7 +89,7 @@ async function run(archive: string, options: Options): Promise<void> {
     });
   }
   assertThere(archive);
-  assertFree(output, 'file');
+  if (!resume) assertFree(output, 'file');
   const recipients = await recipientsOf(options);
   if (recipients.length + specs.length === 0) {
     throw new StrongroomError('NO_RECIPIENTS', 'nobody could open it');
@@ -99,7 +102,17 @@ async function run(archive: string, options: Options): Promise<void> {
       : undefined;
   const done = await withAccess(options, false, (access) => {
     const onNotice = (message: string) => tell(message, options);
-    const named = { output, overwrite, recipients, quorums, hideRecipients, reason, room, custody };
+    const named = {
+      output,
+      overwrite,
+      resume,
+      recipients,
+      quorums,
+      hideRecipients,
+      reason,
+      room,
+      custody,
+    };
     const seal = (holder?: KeyHolder) =>
       withLedger(options, (ledger) =>
         operate('rekeying', options, (run) =>

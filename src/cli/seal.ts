@@ -24,6 +24,7 @@ import {
   collect,
   jsonOption,
   passphraseOptions,
+  resumeOption,
   runOptions,
   segmentSize,
   shardSize,
@@ -47,6 +48,7 @@ interface Options extends PassphraseOptions, CustodyOptions {
   readonly followSymlinks?: boolean;
   readonly hideRecipients?: boolean;
   readonly overwrite?: boolean;
+  readonly resume?: boolean;
   readonly segmentSize?: number;
   readonly threads?: number;
   readonly json?: boolean;
@@ -69,6 +71,7 @@ export function addSeal(program: Command): void {
   tar c weights | strongroom seal - -o weights.srm -r a.card --sign lab.key
   strongroom seal weights -o s3://models/weights.srm -r a.card --sign lab.key
   strongroom seal weights -o w.srm -r a.card --sign lab.key --oms --parent ROOT
+  strongroom seal weights -o w.srm -r a.card --sign lab.key --resume
   strongroom seal weights -o - -r a.card --sign lab.key | ssh host 'cat > w.srm'
 `,
     )
@@ -95,6 +98,7 @@ export function addSeal(program: Command): void {
     .option('--hide-recipients', 'leave out whose keys open it')
     .option('--overwrite', 'replace an object in a store that has the name')
     .option('--segment-size <SIZE>', '4KiB to 16MiB, by default 1MiB', segmentSize);
+  resumeOption(command);
   jsonOption(runOptions(passphraseOptions(newCustodyOptions(command)))).action(run);
 }
 
@@ -121,7 +125,7 @@ async function run(source: string, options: Options): Promise<void> {
   const { parseParent, readQuorumSpec, seal } = await import('../index.ts');
   const parents = options.parent?.map(parseParent);
   const quorums = await Promise.all(specs.map((path) => readQuorumSpec(path)));
-  if (output !== '-' && output !== source) assertFree(output, 'file');
+  if (output !== '-' && output !== source && !options.resume) assertFree(output, 'file');
   const signer = await unlockIdentity(options.sign, options, source === '-');
   try {
     const sealed = await withLedger(options, (ledger) =>
@@ -141,6 +145,7 @@ async function run(source: string, options: Options): Promise<void> {
           hideRecipients: options.hideRecipients,
           segmentBytes: options.segmentSize,
           overwrite: options.overwrite,
+          resume: options.resume,
           onNotice: (message) => tell(message, options),
           custody: options.custody,
           ledger,

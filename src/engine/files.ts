@@ -8,6 +8,7 @@ import {
   lstatSync,
   openSync,
   readSync,
+  unlinkSync,
   writeSync,
 } from 'node:fs';
 import { asStrongroomError, StrongroomError } from '../errors.ts';
@@ -122,6 +123,24 @@ export function exists(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 }
 
+/** Removes a file that may not be there; unlike `rmSync`, it fails with the system's error. */
+export function removeFile(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+}
+
+/** Cleans up as far as it can: what went wrong before is the one to tell. */
+export function quietly(cleanUp: () => void): void {
+  try {
+    cleanUp();
+  } catch {
+    // What stays has a name that tells what it is
+  }
+}
+
 /**
  * Descriptors that one thread keeps: threads go through files in order, and come back only to
  * one that reaches into a later segment.
@@ -171,6 +190,11 @@ export class FileCache {
     } finally {
       closeSync(fd);
     }
+  }
+
+  /** Does with all that are open what is done before they are closed. */
+  flush(): void {
+    for (const fd of this.#fds.values()) this.#beforeClose(fd);
   }
 
   /** Closes all, in full even if one fails; throws the first failure. */

@@ -11,7 +11,6 @@ import {
   readFileSync,
   readlinkSync,
   renameSync,
-  rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -28,7 +27,7 @@ import {
 import { decodeJson, encodeJson } from '../json.ts';
 import { schemas } from '../keys/signed.ts';
 import { timeOf } from '../time.ts';
-import { readFully } from './files.ts';
+import { quietly, readFully, removeFile } from './files.ts';
 
 /** Longer than any honest writer holds it, the largest slot on a slow disk included. */
 const lifetimeMs = 300_000;
@@ -40,14 +39,20 @@ const lockSchema = z.strictObject({
   /** Tells machines apart without naming them. */
   owner: schemas.keyId,
   pid: z.int().min(1),
+  /** When the process began, as its system counts: a pid alone may be another's by now. */
+  started: schemas.line(0, 32),
   /** Random: tells one lock from every other. */
   token: schemas.keyId,
+  /** The number of the user; absent where users have none. */
+  user: z.int().min(0).optional(),
 });
 type LockContent = z.infer<typeof lockSchema>;
 
 export interface Lock {
   /** @throws StrongroomError of the code for busy if another writer took over since. */
   assertHeld(): void;
+  /** Puts off its expiry from now on, until it is released. */
+  keep(): void;
   release(): void;
 }
 
@@ -94,8 +99,17 @@ export async function takeLock(locked: Locked, options: LockOptions = {}): Promi
  * what it points to. Where there are none, a file is made first and filled then.
  */
 function create(file: string, token: string): boolean {
-  const expires = timeOf(new Date(Date.now() + lifetimeMs));
-  const content = text(encodeJson({ expires, owner, pid: process.pid, token }));
+  const user = process.geteuid?.();
+  const content = text(
+    encodeJson({
+      expires: timeOf(new Date(Date.now() + lifetimeMs)),
+      owner,
+      pid: process.pid,
+      started: startOf(process.pid),
+      token,
+      ...(user === undefined ? {} : { user }),
+    }),
+  );
   try {
     if (!linksWork(() => symlinkSync(content, file))) writeFileSync(file, content, { flag: 'wx' });
     return true;
@@ -152,11 +166,11 @@ function takeOver(file: string, gone: LockContent, token: string): boolean {
   const claim = `${file}.${gone.token.slice(0, 16)}.claim`;
   if (!create(claim, token)) {
     const other = read(claim);
-    if (other !== undefined && isGone(other)) rmSync(claim, { force: true });
+    if (other !== undefined && isGone(other)) removeFile(claim);
     return false;
   }
   if (read(file)?.token !== gone.token) {
-    rmSync(claim, { force: true });
+    removeFile(claim);
     return false;
   }
   renameSync(claim, file);
@@ -165,13 +179,30 @@ function takeOver(file: string, gone: LockContent, token: string): boolean {
 
 function held(locked: Locked, token: string): Lock {
   const { file } = locked;
+  let timer: NodeJS.Timeout | undefined;
+  const isHeld = (now: LockContent | undefined): boolean =>
+    now?.token === token && timeOf() < now.expires;
+  const renew = () => {
+    const next = `${file}.${token.slice(0, 16)}.next`;
+    try {
+      // One that expired may be another's at any moment
+      if (isHeld(read(file)) && create(next, token)) renameSync(next, file);
+    } catch {
+      // It expires, and `assertHeld` tells
+    }
+  };
   return {
     assertHeld() {
       const now = read(file);
-      if (now?.token !== token || timeOf() >= now.expires) throw busy(locked, now);
+      if (!isHeld(now)) throw busy(locked, now);
+    },
+    keep() {
+      timer ??= setInterval(renew, lifetimeMs / 10).unref();
     },
     release() {
-      if (read(file)?.token === token) rmSync(file, { force: true });
+      clearInterval(timer);
+      // What was done under it is done: a lock that stays is taken over once its process is gone
+      quietly(() => read(file)?.token === token && removeFile(file));
     },
   };
 }
@@ -199,8 +230,15 @@ function orEmpty(look: () => string): string {
   }
 }
 
-const isGone = (holder: LockContent): boolean =>
-  timeOf() >= holder.expires || (holder.owner === owner && !isRunning(holder.pid));
+const isGone = ({ expires, owner: other, pid, started }: LockContent): boolean =>
+  timeOf() >= expires || (other === owner && !(isRunning(pid) && startOf(pid) === started));
+
+/** Field 22 of proc_pid_stat(5), after a name that may hold anything; empty where there is none. */
+const startOf = (pid: number): string =>
+  orEmpty(() => {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+  });
 
 function isRunning(pid: number): boolean {
   try {

@@ -14,11 +14,10 @@ import {
   renameSync,
   rmSync,
   statSync,
-  unlinkSync,
 } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { asStrongroomError, StrongroomError } from '../errors.ts';
-import { exists, openDirectory, syncDirectory } from './files.ts';
+import { exists, openDirectory, quietly, removeFile, syncDirectory } from './files.ts';
 
 export interface Output {
   /** Where to write. */
@@ -41,51 +40,85 @@ const alreadyThere = (path: string): StrongroomError =>
  * @throws StrongroomError OUTPUT_EXISTS, NOT_FOUND, PERMISSION_DENIED.
  */
 export function createFile(path: string, mode = 0o666): Output {
-  if (exists(path)) throw alreadyThere(path);
-  const directory = dirname(resolve(path));
-  const temporary = join(directory, temporaryName(basename(path)));
+  assertFileFree(path);
+  const temporary = join(dirname(resolve(path)), temporaryName(basename(path)));
   try {
     closeSync(openSync(temporary, 'wx', mode));
   } catch (error) {
     throw asStrongroomError(error, path);
   }
+  return fileOutput(temporary, path);
+}
+
+/** @throws StrongroomError OUTPUT_EXISTS. */
+export function assertFileFree(path: string): void {
+  if (exists(path)) throw alreadyThere(path);
+}
+
+/** A file to be that is there under another name. */
+export function fileOutput(temporary: string, path: string): Output {
+  const directory = dirname(resolve(path));
   let pending = true;
   return {
     path: temporary,
     commit() {
-      const fd = openSync(temporary, 'r+');
-      try {
-        fsyncSync(fd);
-      } finally {
-        closeSync(fd);
-      }
+      syncFile(temporary, path);
       // Opened before, since a directory that cannot be made durable must fail before the name.
       const synced = openDirectory(directory);
       try {
         publish(temporary, path);
+        withdrawUnless(
+          () => {
+            removeFile(temporary);
+            synced?.sync();
+          },
+          () => removeFile(path),
+        );
         pending = false;
-        synced?.sync();
+      } catch (error) {
+        throw asStrongroomError(error, path);
       } finally {
         synced?.close();
       }
     },
     discard() {
-      if (pending) rmSync(temporary, { force: true });
+      if (pending) quietly(() => removeFile(temporary));
       pending = false;
     },
   };
 }
 
-/** Gives a file its name without ever replacing another one. */
+function syncFile(temporary: string, path: string): void {
+  try {
+    const fd = openSync(temporary, 'r+');
+    try {
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+  } catch (error) {
+    throw asStrongroomError(error, path);
+  }
+}
+
+/** What has its name and is not there for good is taken back: the failure is told as one. */
+function withdrawUnless(settle: () => void, withdraw: () => void): void {
+  try {
+    settle();
+  } catch (error) {
+    quietly(withdraw);
+    throw error;
+  }
+}
+
+/** Gives a file its name without ever replacing another one; it may keep the temporary one too. */
 function publish(temporary: string, path: string): void {
   try {
     linkSync(temporary, path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw alreadyThere(path);
     publishWithoutLinks(temporary, path);
-    return;
   }
-  unlinkSync(temporary);
 }
 
 /**
@@ -101,7 +134,7 @@ function publishWithoutLinks(temporary: string, path: string): void {
   try {
     renameSync(temporary, path);
   } catch (error) {
-    rmSync(path, { force: true });
+    quietly(() => removeFile(path));
     throw error;
   }
 }
@@ -139,14 +172,20 @@ function stageDirectory(path: string, name: string, prepare: (stage: string) => 
   const target = resolve(path);
   const parent = dirname(target);
   try {
-    const why = obstacle(target, parent);
-    if (why !== undefined) throw taken(path, why);
+    assertDirectoryFree(path);
     const stage = join(parent, name);
     prepare(stage);
     return directoryOutput(stage, target, path);
   } catch (error) {
     throw asStrongroomError(error, path);
   }
+}
+
+/** @throws StrongroomError OUTPUT_EXISTS. */
+export function assertDirectoryFree(path: string): void {
+  const target = resolve(path);
+  const why = obstacle(target, dirname(target));
+  if (why !== undefined) throw taken(path, why);
 }
 
 /** Why a directory cannot get the name `target`; `undefined` if it can. */
@@ -178,19 +217,25 @@ function directoryOutput(temporary: string, target: string, path: string): Outpu
   return {
     path: temporary,
     commit() {
-      syncDirectory(temporary);
-      // Opened before, since a directory that cannot be made durable must fail before the name.
-      const synced = openDirectory(parent);
+      let synced: ReturnType<typeof openDirectory>;
       try {
+        syncDirectory(temporary);
+        // Opened before, since a directory that cannot be made durable must fail before the name.
+        synced = openDirectory(parent);
         rename(temporary, target, path);
+        withdrawUnless(
+          () => synced?.sync(),
+          () => renameSync(target, temporary),
+        );
         pending = false;
-        synced?.sync();
+      } catch (error) {
+        throw asStrongroomError(error, path);
       } finally {
         synced?.close();
       }
     },
     discard() {
-      if (pending) removeStage(temporary, parent);
+      if (pending) quietly(() => removeStage(temporary, parent));
       pending = false;
     },
   };

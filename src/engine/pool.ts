@@ -103,8 +103,12 @@ export async function runThreads<Job, Report>(
     const worker = takeThread(url);
     const ended = new Promise<void>((resolve) => {
       worker.on('message', (message: Message<Report>) => {
-        if (message.kind === 'report') onReport(message.report);
-        else fail(fromThread(message.error));
+        if (message.kind === 'error') return fail(fromThread(message.error));
+        try {
+          onReport(message.report);
+        } catch (error) {
+          fail(asStrongroomError(error));
+        }
       });
       worker.on('error', (error) => fail(asStrongroomError(error)));
       worker.on('exit', (status) => {

@@ -14,12 +14,15 @@ export interface GatewayRequest {
   readonly headers: ReadonlyMap<string, string>;
 }
 
-/** @returns `undefined` for a target that is not a path, or not well-formed UTF-8. */
+/**
+ * @returns `undefined` for a target that is not a path, or not well-formed UTF-8, and for more
+ *   than one Host (RFC 9112, section 3.2).
+ */
 export function readRequest({ method = '', url = '', rawHeaders }: IncomingMessage) {
   const at = url.indexOf('?');
   const rawPath = at < 0 ? url : url.slice(0, at);
   const rawQuery = at < 0 ? '' : url.slice(at + 1);
-  if (!rawPath.startsWith('/')) return undefined;
+  if (!rawPath.startsWith('/') || countHosts(rawHeaders) > 1) return undefined;
   const slash = rawPath.indexOf('/', 1);
   const end = slash < 0 ? rawPath.length : slash;
   try {
@@ -48,6 +51,9 @@ export function readRequest({ method = '', url = '', rawHeaders }: IncomingMessa
 /** The value of a query's parameter; the first, if there are several. */
 export const parameter = ({ query }: GatewayRequest, name: string): string | undefined =>
   query.find(([each]) => each === name)?.[1];
+
+const countHosts = (rawHeaders: readonly string[]): number =>
+  rawHeaders.filter((each, i) => i % 2 === 0 && each.toLowerCase() === 'host').length;
 
 function joined(rawHeaders: readonly string[]): ReadonlyMap<string, string> {
   const headers = new Map<string, string>();

@@ -22,6 +22,7 @@ import type { Identity } from '../keys/identity.ts';
 import { type Beginning, beginArchive } from './output/beginning.ts';
 import { openOutput } from './output/open.ts';
 import type { ArchiveOutput } from './output/output.ts';
+import type { Inputs } from './output/resumption.ts';
 import { inputsDigest } from './output/state.ts';
 import type { RekeyOptions } from './rekey.ts';
 
@@ -43,7 +44,7 @@ export async function sealAnew(
   options: RekeyOptions,
 ): Promise<Anew> {
   const { output: path, identity } = options;
-  const output = await openOutput(path, identity, inputsOf(old, options), options);
+  const output = await openOutput('rekey', path, identity, inputsOf(old, options), options);
   let beginning: Beginning | undefined;
   try {
     beginning = output.begun?.beginning ?? (await begin(old.core, options));
@@ -83,7 +84,7 @@ function begin({ suite, segmentBytes }: Core, options: RekeyOptions): Promise<Be
 }
 
 /** All that makes the new archive what it is, but for what is random. */
-function inputsOf({ core, trailer }: Unlocked, options: RekeyOptions): string {
+function inputsOf({ core, trailer }: Unlocked, options: RekeyOptions): Inputs {
   const { identity, recipients, quorums = [], hideRecipients = false, reason, room } = options;
   const ids = (cards: readonly Card[]) => cards.map(({ kem }) => kem.id);
   const said = {
@@ -93,11 +94,13 @@ function inputsOf({ core, trailer }: Unlocked, options: RekeyOptions): string {
     ),
     reason,
     recipients: ids(recipients),
-    rekeyed: [hex(core.archiveId), hex(trailer.seal.contentRoot)],
     room,
     signer: idsOf(identity),
   };
-  return inputsDigest([JSON.stringify(said)]);
+  return {
+    source: inputsDigest([core.archiveId, trailer.seal.contentRoot]),
+    options: inputsDigest([JSON.stringify(said)]),
+  };
 }
 
 async function writeArchive(

@@ -1,11 +1,24 @@
 /** Extraction: files and directories from a verified manifest, staged until all of it holds. */
-import { chmodSync, closeSync, mkdirSync, openSync, utimesSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  type Stats,
+  utimesSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { directoryMode, type Entry, extractedMode, type FileEntry } from '../archive/entry.ts';
 import type { Extent } from '../archive/jobs/sinks.ts';
 import { parents } from '../archive/select.ts';
 import { syncDirectory } from '../engine/files.ts';
+import { isOwn } from '../engine/journal.ts';
 import { sharedNumbers } from '../engine/shared.ts';
+import { StrongroomError } from '../errors.ts';
+import { printable } from '../text.ts';
 
 /** Makes all directories and empty files below `root`; the rest are extents to be filled. */
 export function prepareTree(root: string, entries: readonly Entry[]): Extent[] {
@@ -28,6 +41,47 @@ export function prepareTree(root: string, entries: readonly Entry[]): Extent[] {
   }
   return placeExtents(root, entries);
 }
+
+/**
+ * Leaves below `root` nothing but directories and files that these entries have, each of them the
+ * user's own and under no other name as well. What the files hold is not looked at.
+ * @throws StrongroomError JOURNAL_INVALID for a name that cannot be one of theirs.
+ */
+export function sweepTree(root: string, entries: readonly Entry[]): void {
+  const files = new Map<string, FileEntry>();
+  const directories = new Set<string>();
+  for (const entry of entries) {
+    if (entry.type === 'file') files.set(entry.path, entry);
+    else directories.add(entry.path);
+    for (const parent of parents(entry.path)) directories.add(parent);
+  }
+  const visit = (directory: string, prefix: string) => {
+    for (const name of readdirSync(directory, { encoding: 'buffer' })) {
+      const [path, at] = [`${prefix}${name}`, join(directory, `${name}`)];
+      if (!Buffer.from(`${name}`).equals(name)) throw strange(at);
+      const stat = lstatSync(at);
+      const entry = files.get(path);
+      if (directories.has(path) && stat.isDirectory() && isOwn(stat)) {
+        chmodSync(at, directoryMode & ~process.umask());
+        visit(at, `${path}/`);
+      } else if (entry !== undefined && isToBeFilled(stat, entry)) {
+        chmodSync(at, extractedMode(entry) & ~process.umask());
+      } else {
+        rmSync(at, { recursive: true });
+      }
+    }
+  };
+  visit(root, '');
+}
+
+const isToBeFilled = (stat: Stats, { size }: FileEntry): boolean =>
+  stat.isFile() && isOwn(stat) && stat.nlink === 1 && size > 0 && stat.size <= size;
+
+const strange = (path: string) =>
+  new StrongroomError('JOURNAL_INVALID', `${printable(path)}: is not what was written`, {
+    file: path,
+    hint: 'remove it, and whatever else is strange there',
+  });
 
 /** Where the bytes of files belong; of those that have any. */
 export const placeExtents = (root: string, entries: readonly Entry[]): Extent[] =>

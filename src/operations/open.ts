@@ -5,6 +5,7 @@ import { footerBytes } from '../archive/footer.ts';
 import { LeafCollector } from '../archive/jobs/leaves.ts';
 import { pipeName } from '../archive/jobs/pipe.ts';
 import { shareExtents } from '../archive/jobs/sinks.ts';
+import type { OutputReport } from '../archive/jobs/target.ts';
 import { maxManifestBytes } from '../archive/manifest.ts';
 import {
   type Access,
@@ -31,7 +32,9 @@ import { buildTree, tilesBytes } from '../engine/tree.ts';
 import { asStrongroomError, StrongroomError } from '../errors.ts';
 import { type OpenedOptions, prepareOpened } from './custody/opened.ts';
 import type { Recorded } from './custody/place.ts';
-import { finishTree, prepareTree, wantedSegments } from './extract.ts';
+import { finishTree, wantedSegments } from './extract.ts';
+import { freshStage, resumedStage, type Stage } from './output/stage.ts';
+import { inputsDigest } from './output/state.ts';
 import { readInput } from './standard.ts';
 
 export interface OpenOptions extends Access, Freshness, RunOptions {
@@ -44,6 +47,13 @@ export interface OpenOptions extends Access, Freshness, RunOptions {
    * sealed, with all their tensors: part of one would be a file that nobody has signed.
    */
   readonly tensors?: readonly string[] | undefined;
+  /**
+   * Go on with what an earlier attempt left, and keep what is done if this one fails too. For an
+   * identity: what is opened by a quorum is opened at once.
+   */
+  readonly resume?: boolean | undefined;
+  /** Told what became of an earlier attempt that was broken off. */
+  readonly onNotice?: ((message: string) => void) | undefined;
   /** Tell in the custody file that it was opened, before what comes out gets its name. */
   readonly record?: OpenedOptions | undefined;
 }
@@ -71,6 +81,7 @@ export interface OpenReport {
  */
 export async function open(path: string, options: OpenOptions): Promise<OpenReport> {
   const { output } = options;
+  if (options.resume) assertResumable(path, options);
   if (output === '-') {
     if (path === '-') {
       const message =
@@ -102,6 +113,14 @@ export async function open(path: string, options: OpenOptions): Promise<OpenRepo
   }
 }
 
+function assertResumable(path: string, { output, identity }: OpenOptions): void {
+  const usage = (message: string) =>
+    new StrongroomError('USAGE', message, { hint: 'leave out --resume' });
+  if (path === '-') throw usage('what comes through a pipe cannot be gone on with');
+  if (output === '-') throw usage('what is on standard output already cannot be gone on with');
+  if (!('card' in identity)) throw usage('--resume needs an identity: its journal is signed');
+}
+
 function openFile(path: string, options: OpenOptions): Promise<OpenReport> {
   return using(openSource(locationOf(path), options.signal), async (source) => {
     const archive = await unlock(source, options);
@@ -120,26 +139,46 @@ function openFile(path: string, options: OpenOptions): Promise<OpenReport> {
       const isWhole = only === undefined && tensors === undefined;
       const holding = tensors && (await filesHolding(source, archive, tensors));
       const entries = selectEntries(manifest.entries, only, holding);
-      const stage = createDirectory(options.output);
+      const stage = await stageFor(archive, entries, options);
       try {
         // What comes out must be what any tar reader would make of the payload.
         await (isWhole ? assertTarFits(source, archive) : assertSomeFit(source, archive, entries));
-        const extents = prepareTree(stage.path, entries);
+        const extents = stage.prepare(entries);
         // All are read unless some were asked for: every byte of a whole archive is verified.
         const { segmentBytes } = archive.core;
         const wanted = isWhole ? undefined : wantedSegments(extents, segmentBytes);
-        await runParallel({ ...job, extents: shareExtents(extents), wanted }, options);
+        const { payload } = trailer;
+        const journal = stage.start(payload, wanted?.length ?? payload.segments);
+        const files = { extents: shareExtents(extents), wanted, journal };
+        const onRun = (report: OutputReport) => stage.onRun(report);
+        await runParallel({ ...job, ...files }, options, undefined, undefined, onRun);
         finishTree(stage.path, entries);
         const told = await recorder?.tell(entries);
         stage.commit();
         return report(archive, entries, options, told);
-      } finally {
-        stage.discard();
+      } catch (thrown) {
+        const error = asStrongroomError(thrown);
+        stage.discard(error);
+        throw error;
       }
     } finally {
       archive.wipe();
     }
   });
+}
+
+/** A new stage, or the one that an earlier attempt at the same left. */
+async function stageFor(
+  { core, trailer }: Unlocked,
+  entries: readonly Entry[],
+  { output, resume, identity, onNotice = () => {} }: OpenOptions,
+): Promise<Stage> {
+  if (!resume || !('card' in identity)) return freshStage(output);
+  const inputs = {
+    source: inputsDigest([core.archiveId, trailer.seal.contentRoot]),
+    options: inputsDigest([JSON.stringify(entries)]),
+  };
+  return resumedStage({ output, identity, inputs, onNotice });
 }
 
 /**

@@ -11,7 +11,7 @@ import {
 } from '../archive/digests.ts';
 import type { Entry } from '../archive/entry.ts';
 import { LeafCollector, type LeafReport } from '../archive/jobs/leaves.ts';
-import type { PartReport, TailReport } from '../archive/jobs/parts.ts';
+import type { OutputReport } from '../archive/jobs/target.ts';
 import { createKeyring, keyringBytes, maxRecipients } from '../archive/keyring.ts';
 import { assertUnchanged, type Plan, planSource } from '../archive/plan.ts';
 import type { QuorumStanza } from '../archive/quorum.ts';
@@ -47,6 +47,7 @@ import { type OmsSealOptions, prepareOms } from './oms/sealing.ts';
 import { type Beginning, beginArchive } from './output/beginning.ts';
 import { assertWritable, type OutputOptions, openOutput } from './output/open.ts';
 import type { ArchiveOutput } from './output/output.ts';
+import type { Inputs } from './output/resumption.ts';
 import { inputsDigest } from './output/state.ts';
 
 export interface SealOptions extends RunOptions, OutputOptions, CustodyOptions, OmsSealOptions {
@@ -119,7 +120,7 @@ export async function seal(source: string, options: SealOptions): Promise<SealRe
   try {
     const custody = newCustodyFile(options);
     const inputs = plan === undefined ? undefined : inputsOf(plan, claims, options);
-    output = await openOutput(options.output, signer, inputs, options);
+    output = await openOutput('seal', options.output, signer, inputs, options);
     beginning = output.begun?.beginning ?? (await begin(options));
     const { core, keys, ring, header } = beginning;
     const payload = await sealPayload(beginning, plan, output, oms.sharding, options);
@@ -265,14 +266,13 @@ const inSource = (output: string) =>
   });
 
 /** All that makes an archive what it is, but for what is random. */
-function inputsOf(plan: Plan, claims: Claims | undefined, options: SealOptions): string {
+function inputsOf(plan: Plan, claims: Claims | undefined, options: SealOptions): Inputs {
   const { entries, pieces } = plan;
   const { recipients, signer, quorums = [], hideRecipients = false, oms } = options;
   const { segmentBytes = limits.segmentBytes.usual } = options;
   const ids = (cards: readonly Card[]) => cards.map(({ kem }) => kem.id);
   const said = {
     claims,
-    entries,
     hideRecipients,
     oms,
     quorums: quorums.map(({ groups }) =>
@@ -285,7 +285,10 @@ function inputsOf(plan: Plan, claims: Claims | undefined, options: SealOptions):
   const { at, sizes, mtimeNs, ctimeNs, inodes, paths } = pieces.files;
   const columns = [at, sizes, mtimeNs, ctimeNs, inodes].map(({ buffer }) => new Uint8Array(buffer));
   const literals = pieces.literals.bytes;
-  return inputsDigest([JSON.stringify(said), literals, paths.bytes, ...columns]);
+  return {
+    source: inputsDigest([JSON.stringify(entries), literals, paths.bytes, ...columns]),
+    options: inputsDigest([JSON.stringify(said)]),
+  };
 }
 
 interface SealedPayload {
@@ -317,7 +320,7 @@ async function sealPayload(
   const leaves = new LeafCollector(suite.hash.bytes, plan === undefined ? undefined : segments);
   leaves.addRuns(output.begun?.leaves ?? []);
   const onLeaves = (report: LeafReport) => leaves.add(report);
-  const onPart = (report: PartReport | TailReport) =>
+  const onPart = (report: OutputReport) =>
     output.onPart(report, (from, to) => leaves.range(from, to));
   const ended = (length: number, segments: number) => ({
     length,

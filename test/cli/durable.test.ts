@@ -3,7 +3,7 @@
  * name. Runs with STRONGROOM_SLOW=1 where strace is, since nothing else can tell it.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { leftovers, opening, scratch, sealing, shell, strongroom, world } from './helpers.ts';
@@ -60,6 +60,36 @@ describe.runIf(process.env.STRONGROOM_SLOW === '1' && canTrace)('on the disk', (
     const verified = await strongroom(['verify', 'c.srm', ...opening.slice(2)], { cwd });
     expect(verified.status, verified.stderr).toBe(0);
     expect(leftovers(cwd)).toEqual([]);
+  });
+
+  it('nothing stands under a name that cannot be made durable', async () => {
+    // The file itself is the first; a directory has more to be synced before it gets its name
+    const last = async (command: string) => {
+      const { status, stderr, trace } = await traced(command);
+      expect(status, stderr).toBe(0);
+      const parent = (line: string) => line.includes(`fsync(`) && line.includes(`<${cwd}>`);
+      return trace.filter((line) => line.includes('fsync(')).findIndex(parent) + 1;
+    };
+    const fails = (n: number) => `-e inject=fsync:error=EIO:when=${n}`;
+    const n = await last(`seal source -o f.srm ${sealing.join(' ')}`);
+    const sealed = await traced(`seal source -o g.srm ${sealing.join(' ')}`, fails(n));
+    expect(sealed).toMatchObject({ status: 1, stderr: 'error: g.srm: input or output error\n' });
+    const opened = await traced(`open a.srm -o g ${opening.join(' ')}`, fails(n));
+    expect(opened.status).toBe(1);
+    expect(readdirSync(cwd).filter((name) => /^g($|\.srm)/.test(name))).toEqual([]);
+    expect(leftovers(cwd)).toEqual([]);
+  });
+
+  it('a file that cannot be removed is told of in words', async () => {
+    const inject = '-e trace=unlink -e inject=unlink:error=EIO';
+    const { status, stderr } = await traced(`seal source -o h.srm ${sealing.join(' ')}`, inject);
+    expect({ status, stderr }).toEqual({
+      status: 1,
+      stderr: 'error: h.srm: input or output error\n',
+    });
+    const left = leftovers(cwd);
+    expect(left).toEqual([expect.stringMatching(/^\.h\.srm\.[0-9a-f]{12}\.partial$/)]);
+    for (const name of left) rmSync(path(name));
   });
 
   it('nothing stands under the name when it cannot be given', async () => {

@@ -322,16 +322,25 @@ describe('refuses', () => {
     expect(stderr).toMatch(/^warning: loose\.key: others can read .*\nhint: chmod 600 loose\.key/);
   });
 
-  it.skipIf(process.getuid?.() === 0)(
-    'a file without permission (skipped for root, whom no mode stops)',
-    async () => {
-      await shell('cp partner.key closed.key', { cwd });
-      chmodSync(path('closed.key'), 0);
-      const outcome = await run('ls', 'w.srm', '-i', 'closed.key', '--signer', 'lab.key.card');
-      expectRefusal(outcome, 1, /closed\.key: permission denied/);
-    },
-  );
+  it('a file or a directory without permission', async () => {
+    await shell('cp partner.key closed.key && mkdir -p closed', { cwd });
+    chmodSync(path('closed.key'), 0);
+    chmodSync(path('closed'), 0o500);
+    const opened = ['ls', 'w.srm', '-i', 'closed.key', '--signer', 'lab.key.card'];
+    const read = await held(...opened);
+    expectRefusal(read, 1, /closed\.key: permission denied\nhint: ask .* for access/);
+    const written = await held('seal', 'w', '-o', 'closed/w.srm', ...sealing);
+    expectRefusal(written, 1, /closed\/w\.srm: permission denied\nhint: ask .* for access/);
+    expect(leftovers(path('closed'))).toEqual([]);
+  });
 });
+
+/** As `run`, held to the modes of files: root is without the capabilities to pass over them. */
+const held = (...args: string[]) => {
+  if (process.getuid?.() !== 0) return run(...args);
+  const command = ['setpriv', '--bounding-set=-dac_override,-dac_read_search', process.execPath];
+  return shell([...command, bin, ...args].join(' '), { cwd });
+};
 
 const has = (program: string): boolean => {
   try {

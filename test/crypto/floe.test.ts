@@ -139,6 +139,11 @@ describe('the header', () => {
   test.each([0, -1, 1.5, 2 ** 32 - 32, Number.NaN])('is not made for segments of %d', (bytes) => {
     expect(() => startEncryption(key, aad, bytes)).toThrow(refusing('INTERNAL'));
   });
+
+  test.each([1, 2 ** 32 - 33])('is made for segments of %d, the least and the most', (bytes) => {
+    const { header } = startEncryption(key, aad, bytes);
+    expect(startDecryption(key, aad, header, bytes).segmentBytes).toBe(bytes);
+  });
 });
 
 describe('how a plaintext is divided', () => {

@@ -9,7 +9,9 @@ import {
   writeSync,
 } from 'node:fs';
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
+import { connect } from 'node:net';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { segmentOffset } from '#strongroom/archive/segments.js';
 import { type Gateway, type ServeOptions, serve } from '#strongroom/index.js';
@@ -256,6 +258,18 @@ describe('refused is', () => {
     expect(
       (await ask('/llm/config.json', { body: 'x', headers: { 'content-length': '1' } })).status,
     ).toBe(400);
+  });
+
+  it('a request with two hosts', async () => {
+    const { hostname, port } = new URL(gateway.url);
+    const statusFor = async (hosts: string) => {
+      const socket = connect(Number(port), hostname);
+      socket.end(`GET /-/health HTTP/1.1\r\n${hosts}Connection: close\r\n\r\n`);
+      const [head = ''] = (await text(socket)).split('\r\n');
+      return head;
+    };
+    expect(await statusFor('Host: a\r\n')).toMatch(/ 200 /);
+    expect(await statusFor('Host: a\r\nhost: b\r\n')).toMatch(/ 400 /);
   });
 
   it('an address that others get to', async () => {

@@ -19,15 +19,7 @@ else
   echo 'SKIPPED: logs against golang.org/x/mod/sumdb/tlog, since there is no Go here' >&2
 fi
 
-# A virtual environment with the packages of a list, made when the list has changed.
-environment() {
-  local venv=.venv/$1 wanted=test/interop/$2
-  if ! cmp -s "$wanted" "$venv/installed.txt"; then
-    python3 -m venv --clear "$venv"
-    "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$wanted"
-    cp "$wanted" "$venv/installed.txt"
-  fi
-}
+. test/interop/environment.sh
 
 # Another command can be given instead, which takes what the scripts say.
 if [ $# -eq 0 ]; then set -- node bin/strongroom.js; fi

@@ -25,6 +25,12 @@ export interface Served {
 
 /** A server that is gone after the test. */
 export async function serveRanges(content: Uint8Array): Promise<Served> {
+  const { served, close } = await startRanges(content);
+  onTestFinished(close);
+  return served;
+}
+
+export async function startRanges(content: Uint8Array) {
   const server = createServer((request, response) => {
     const count = served.requests.push(request) - 1;
     const [, first, last] = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '') ?? [];
@@ -34,10 +40,10 @@ export async function serveRanges(content: Uint8Array): Promise<Served> {
     answer(response, served, range, request);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  onTestFinished(() => {
+  const close = () => {
     server.closeAllConnections();
     server.close();
-  });
+  };
   const { port } = server.address() as AddressInfo;
   const served: Served = {
     content,
@@ -47,7 +53,7 @@ export async function serveRanges(content: Uint8Array): Promise<Served> {
     requests: [],
     url: `http://127.0.0.1:${port}/weights.srm`,
   };
-  return served;
+  return { served, port, close };
 }
 
 /** What a sound server answers (RFC 9110, sections 13.1.5 and 14). */

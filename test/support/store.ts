@@ -60,6 +60,21 @@ const operationOf = (method: string, query: URLSearchParams): Operation => {
 
 /** A store for a file of tests, which the environment names from now on. */
 export async function serveStore(): Promise<ServedStore> {
+  const { store, port, close } = await startStore();
+  Object.assign(process.env, storeEnvironment(port));
+  afterAll(close);
+  return store;
+}
+
+/** What clients of a store at `port` of this machine find in their environment. */
+export const storeEnvironment = (port: number) => ({
+  AWS_ENDPOINT_URL: `http://127.0.0.1:${port}`,
+  AWS_ACCESS_KEY_ID: 'tester',
+  AWS_SECRET_ACCESS_KEY: 'a-secret',
+  AWS_REGION: 'nowhere',
+});
+
+export async function startStore() {
   const store: ServedStore = {
     objects: new Map(),
     uploads: new Map(),
@@ -92,17 +107,11 @@ export async function serveStore(): Promise<ServedStore> {
     response.writeHead(status, headers).end(body);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  Object.assign(process.env, {
-    AWS_ENDPOINT_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    AWS_ACCESS_KEY_ID: 'tester',
-    AWS_SECRET_ACCESS_KEY: 'a-secret',
-    AWS_REGION: 'nowhere',
-  });
-  afterAll(() => {
+  const close = () => {
     server.closeAllConnections();
     server.close();
-  });
-  return store;
+  };
+  return { store, port: (server.address() as AddressInfo).port, close };
 }
 
 type Answer = readonly [status: number, headers: Record<string, string>, body?: string | Buffer];

@@ -11,7 +11,7 @@ import type { TreeLocation } from '../../engine/tree.ts';
 import { isFinal, LeafBuffer, type Payload, SegmentReader } from '../segments.ts';
 import { SegmentStream } from '../stream.ts';
 import { LeafReporter } from './leaves.ts';
-import { claimFor, type SealJobReport, type SealTarget, sealSink } from './target.ts';
+import { claimFor, journalOf, type SealJobReport, type SealTarget, sealSink } from './target.ts';
 
 export interface RekeyJob {
   readonly kind: 'rekey';
@@ -36,19 +36,26 @@ export async function rekeySegments(
   const plaintext = new Uint8Array(payload.segmentBytes);
   const leaf = new LeafBuffer(payload.segmentBytes, treeHashes[payload.hash]);
   const leaves = new LeafReporter(report);
+  const context = { control, signal, report, leaves };
+  const journal = journalOf(output, next.payload, leaf, context);
   try {
-    await using(sealSink(output, next.payload, { control, signal, report, leaves }), (sink) =>
+    await using(sealSink(output, next.payload, context), (sink) =>
       using(openSource(job.source, signal), async (source) => {
         const reader = await SegmentReader.open(source, payload, job.tree);
-        const stream = new SegmentStream(reader, claimFor(output, next.payload, control));
+        const stream = new SegmentStream(
+          reader,
+          claimFor(output, next.payload, control, journal?.runs),
+        );
         for (let next = await stream.next(); next !== undefined; next = await stream.next()) {
           const { index, segment } = next;
           const final = isFinal(payload, index);
           const length = decryption.decrypt(segment, index, final, plaintext);
           const plain = plaintext.subarray(0, length);
           const written = encryption.encrypt(plain, index, final, leaf.segment);
-          leaves.add(index, leaf.digest(index, written));
+          const digest = leaf.digest(index, written);
+          leaves.add(index, digest);
           if (!(await sink.write(leaf.segment.subarray(0, written), index))) break;
+          journal?.runs.add(index, digest);
           control.report(length);
         }
         await sink.finish?.();
@@ -56,6 +63,7 @@ export async function rekeySegments(
       }),
     );
   } finally {
+    journal?.close();
     plaintext.fill(0);
     decryption.wipe();
     encryption.wipe();

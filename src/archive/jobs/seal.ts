@@ -8,7 +8,7 @@ import type { DigestRanges } from '../digests.ts';
 import { isFinal, LeafBuffer, type Payload, plaintextBytes } from '../segments.ts';
 import { type DigestReport, RangeHasher } from './digest.ts';
 import { LeafReporter } from './leaves.ts';
-import { runsOf, type SealJobReport, type SealTarget, sealSink } from './target.ts';
+import { claimFor, journalOf, type SealJobReport, type SealTarget, sealSink } from './target.ts';
 
 export interface SealJob {
   readonly kind: 'seal';
@@ -32,8 +32,10 @@ export async function sealSegments(
   // Encrypted where it is read to: one buffer stays in a core's cache, two do not.
   const plaintext = leaf.segment.subarray(segmentTextAt);
   const leaves = new LeafReporter(report);
-  const sink = sealSink(output, payload, { control, signal, report, leaves });
-  const { claim } = runsOf(output, payload, control);
+  const context = { control, signal, report, leaves };
+  const sink = sealSink(output, payload, context);
+  const journal = journalOf(output, payload, leaf, context);
+  const claim = claimFor(output, payload, control, journal?.runs);
   try {
     await using(sink, () =>
       using(new PiecesReader(job.pieces), async (reader) => {
@@ -42,13 +44,15 @@ export async function sealSegments(
           for (;;) {
             // As soon as sealing has reached a file, so that it is read from the disk once
             hasher?.hashBefore(() => control.claimed * payload.segmentBytes);
-            const index = claim();
+            const [index] = claim(1);
             if (index === undefined) break;
             const plain = plaintext.subarray(0, plaintextBytes(payload, index));
             reader.read(plain, index * payload.segmentBytes);
             const length = cipher.encrypt(plain, index, isFinal(payload, index), leaf.segment);
-            leaves.add(index, leaf.digest(index, length));
+            const digest = leaf.digest(index, length);
+            leaves.add(index, digest);
             if (!(await sink.write(leaf.segment.subarray(0, length), index))) break;
+            journal?.runs.add(index, digest);
             control.report(plain.length);
           }
           await sink.finish?.();
@@ -59,6 +63,7 @@ export async function sealSegments(
       }),
     );
   } finally {
+    journal?.close();
     leaf.segment.fill(0);
     cipher.wipe();
   }

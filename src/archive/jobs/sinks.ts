@@ -1,7 +1,7 @@
 /** Where the threads of a job put what they made, a segment at a time. */
 import { closeSync, constants, fsyncSync, openSync } from 'node:fs';
 import type { Control } from '../../engine/control.ts';
-import { FileCache, standard, writeFully, writePipe } from '../../engine/files.ts';
+import { FileCache, readFully, standard, writeFully, writePipe } from '../../engine/files.ts';
 import { firstBeyond } from '../../engine/pieces.ts';
 import { type SharedTexts, sharedNumbers, sharedTexts, textAt } from '../../engine/shared.ts';
 import { type Payload, segmentOffset } from '../segments.ts';
@@ -62,32 +62,75 @@ export const shareExtents = (extents: readonly Extent[]): Extents => ({
   sizes: sharedNumbers(extents.map(({ size }) => size)),
 });
 
+/** Part of a segment: some of one file. */
+interface FilePart {
+  readonly file: number;
+  /** Where it begins: in the segment, and in the file. */
+  readonly at: number;
+  readonly offset: number;
+  readonly length: number;
+}
+
+export interface FilesSink extends SegmentSink {
+  write(bytes: Uint8Array, index: number): boolean;
+  /** Moves what files hold of a segment to its front, and returns that. */
+  gather(plaintext: Uint8Array, index: number): Uint8Array;
+  /** Reads the same back from the files; `undefined` when it is not all there. */
+  read(into: Uint8Array, length: number, index: number): Uint8Array | undefined;
+  /** Makes durable what was written. */
+  sync(): void;
+}
+
 /** Plaintext segments into the files that they hold parts of. */
 export function intoFiles(
   { paths, modes, offsets, sizes }: Extents,
   payload: Payload,
   control: Control,
-): SegmentSink {
+): FilesSink {
   // Several threads may write parts of one file, so each opens it without truncating.
-  const flags = constants.O_WRONLY | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0);
+  const flags = constants.O_RDWR | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0);
   const open = (i: number) => openSync(textAt(paths, i), flags, modes[i]);
   const cache = new FileCache(open, fsyncSync);
   const end = (i: number) => (offsets[i] as number) + (sizes[i] as number);
+  function* parts(length: number, index: number): Generator<FilePart> {
+    const from = index * payload.segmentBytes;
+    const to = from + length;
+    const count = offsets.length;
+    for (let file = firstBeyond(count, end, from); file < count; file++) {
+      const offset = offsets[file] as number;
+      if (offset >= to) break;
+      const start = Math.max(offset, from);
+      const length = Math.min(end(file), to) - start;
+      yield { file, at: start - from, offset: start - offset, length };
+    }
+  }
   return {
     write(plaintext, index) {
-      const from = index * payload.segmentBytes;
-      const to = from + plaintext.length;
-      const count = offsets.length;
-      for (let i = firstBeyond(count, end, from); i < count; i++) {
-        const offset = offsets[i] as number;
-        if (offset >= to) break;
-        const start = Math.max(offset, from);
-        const part = plaintext.subarray(start - from, Math.min(end(i), to) - from);
-        const write = () => writeFully(cache.get(i), part, start - offset);
-        if (!control.writeAlone(i, write)) return false;
+      for (const { file, at, offset, length } of parts(plaintext.length, index)) {
+        const part = plaintext.subarray(at, at + length);
+        const write = () => writeFully(cache.get(file), part, offset);
+        if (!control.writeAlone(file, write)) return false;
       }
       return true;
     },
+    gather(plaintext, index) {
+      let filled = 0;
+      for (const { at, length } of parts(plaintext.length, index)) {
+        plaintext.copyWithin(filled, at, at + length);
+        filled += length;
+      }
+      return plaintext.subarray(0, filled);
+    },
+    read(into, segmentLength, index) {
+      let filled = 0;
+      for (const { file, offset, length } of parts(segmentLength, index)) {
+        const part = into.subarray(filled, filled + length);
+        if (readFully(cache.get(file), part, offset) < length) return undefined;
+        filled += length;
+      }
+      return into.subarray(0, filled);
+    },
+    sync: () => cache.flush(),
     close: () => cache.close(),
   };
 }

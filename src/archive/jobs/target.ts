@@ -1,24 +1,30 @@
 /** Where a new archive goes: a file, standard output, or an object store, part by part. */
+import { closeSync, fsyncSync, openSync } from 'node:fs';
+import { segmentOverhead } from '../../crypto/floe.ts';
 import type { Control } from '../../engine/control.ts';
-import type { Payload } from '../segments.ts';
-import { type Claim, claimFrom } from '../stream.ts';
+import { readFully } from '../../engine/files.ts';
+import { type LeafBuffer, type Payload, plaintextBytes, segmentOffset } from '../segments.ts';
+import { type Claim, claimFrom, claimRuns, claimSpans } from '../stream.ts';
+import { type JournalTarget, RunJournal, type RunReport } from './journal.ts';
 import type { LeafReport, LeafReporter } from './leaves.ts';
 import {
   intoParts,
   type PartReport,
   type PartsTarget,
-  type RunShare,
   segmentsOfRun,
   type TailReport,
 } from './parts.ts';
 import { atOffsets, inOrder, type SegmentSink } from './sinks.ts';
 
 export type SealTarget =
-  | { readonly kind: 'file'; readonly path: string }
+  | { readonly kind: 'file'; readonly path: string; readonly journal?: JournalTarget }
   | { readonly kind: 'stdout' }
   | PartsTarget;
 
-export type SealJobReport = LeafReport | PartReport | TailReport;
+/** What is told of how far the output came. */
+export type OutputReport = PartReport | TailReport | RunReport;
+
+export type SealJobReport = LeafReport | OutputReport;
 
 export interface SinkContext {
   readonly control: Control;
@@ -40,64 +46,60 @@ export function sealSink(target: SealTarget, payload: Payload, context: SinkCont
   }
 }
 
-/** Claims the segments of a job one by one, as many at once as belong together. */
-export function runsOf(target: SealTarget, payload: Payload, control: Control) {
-  const { segments, segmentBytes } = payload;
-  if (target.kind === 'parts' && target.share !== undefined) {
-    return shareOf(target, target.share, payload, control);
-  }
-  const together = target.kind === 'parts' ? target.runSegments : 1;
-  const isDone = (index: number): boolean =>
-    target.kind === 'parts' && target.done[Math.floor(index / together)] === 1;
-  let next = 0;
-  let end = 0;
+/** One thread's part in the journal of a file, if there is one; `leaf` is free between segments. */
+export function journalOf(
+  target: SealTarget,
+  payload: Payload,
+  leaf: LeafBuffer,
+  { control, report, leaves }: SinkContext,
+): SealJournal | undefined {
+  if (target.kind !== 'file' || target.journal === undefined) return undefined;
+  const fd = openSync(target.path, 'r+');
+  const work = {
+    digest(index: number) {
+      const length = plaintextBytes(payload, index) + segmentOverhead;
+      const segment = leaf.segment.subarray(0, length);
+      const isThere = readFully(fd, segment, segmentOffset(payload, index)) === length;
+      return isThere ? leaf.digest(index, length) : undefined;
+    },
+    sync: () => fsyncSync(fd),
+    onFound: (index: number, digest: Uint8Array) => leaves.add(index, digest),
+  };
+  const runs = new RunJournal(target.journal, control, work, report);
   return {
-    claim(): number | undefined {
-      while (next === end) {
-        const from = control.claim(segments, together);
-        if (from === undefined) return undefined;
-        [next, end] = [from, Math.min(from + together, segments)];
-        if (!isDone(from)) break;
-        control.report((end - from) * segmentBytes);
-        next = end;
-      }
-      return control.stopped ? undefined : next++;
+    runs,
+    close() {
+      runs.wipe();
+      closeSync(fd);
     },
   };
 }
 
-/** The same for the runs of one machine of several. */
-function shareOf(
-  { runSegments }: PartsTarget,
-  share: RunShare,
+interface SealJournal {
+  readonly runs: RunJournal;
+  close(): void;
+}
+
+/** Claims the segments of a job, as many at once as belong together. */
+export function claimFor(
+  target: SealTarget,
   payload: Payload,
   control: Control,
-) {
-  let next = 0;
-  let end = 0;
-  return {
-    claim(): number | undefined {
-      if (next === end) {
-        const run = control.claim(share.to - share.from);
-        if (run === undefined) return undefined;
-        ({ from: next, to: end } = segmentsOfRun(share.from + run, runSegments, share, payload));
-      }
-      return control.stopped ? undefined : next++;
-    },
-  };
-}
-
-/** The same for a thread that reads ahead: it claims whole parts of an upload, in order. */
-export function claimFor(target: SealTarget, payload: Payload, control: Control): Claim {
-  if (target.kind !== 'parts') return claimFrom(control, payload.segments);
-  const { claim } = runsOf(target, payload, control);
-  return (most) => {
-    const claimed: number[] = [];
-    while (claimed.length < most) {
-      const index = claim();
-      if (index === undefined) break;
-      claimed.push(index);
-    }
-    return claimed;
-  };
+  journal?: RunJournal,
+): Claim {
+  const { segments, segmentBytes } = payload;
+  if (journal !== undefined) return journal.claim(segmentBytes);
+  if (target.kind !== 'parts') return claimFrom(control, segments);
+  const { runSegments: together, done, share } = target;
+  if (share === undefined) {
+    const isDone = (run: number) => done[run] === 1;
+    return claimRuns(control, { segments, segmentBytes, together, isDone });
+  }
+  // The runs of one machine of several
+  return claimSpans(control, () => {
+    const run = control.claim(share.to - share.from);
+    return run === undefined
+      ? undefined
+      : segmentsOfRun(share.from + run, together, share, payload);
+  });
 }

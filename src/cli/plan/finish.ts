@@ -7,8 +7,9 @@ import { archiveOptions, jsonOption, oneOf, passphraseOptions, runOptions } from
 import type { PassphraseOptions } from '../passphrase.ts';
 import { operate } from '../progress.ts';
 import { planOption } from './options.ts';
+import { type QueueOptions, queueOf, queueOptions } from './queue.ts';
 
-interface Options extends PassphraseOptions {
+interface Options extends PassphraseOptions, QueueOptions {
   readonly plan: string;
   readonly identity: string;
   readonly check?: Check;
@@ -32,6 +33,7 @@ export function addPlanFinish(plan: Command): void {
       `Examples:
   strongroom plan finish -p w.plan -i lab.key
   strongroom plan finish -p w.plan -i lab.key --check full --source --json
+  strongroom plan finish -p w.plan -i lab.key --queue redis://queue.example:6379
 `,
     )
     .requiredOption('-i, --identity <FILE>', 'of whoever made the plan')
@@ -45,17 +47,23 @@ export function addPlanFinish(plan: Command): void {
       'of a plan to seal, hold what is looked at against the source, there or in DIR',
     )
     .option('--archive <ARCHIVE>', 'of a plan to open, where it is seen from here');
-  jsonOption(runOptions(passphraseOptions(archiveOptions(planOption(command))))).action(run);
+  jsonOption(
+    queueOptions(runOptions(passphraseOptions(archiveOptions(planOption(command))))),
+  ).action(run);
 }
 
 async function run(options: Options): Promise<void> {
-  const { finishPlan } = await import('../../index.ts');
+  const queue = await queueOf(options);
+  const { finishPlan, finishQueued } = await import('../../index.ts');
   const identity = await unlockIdentity(options.identity, options);
   try {
     const { check, source, archive, keyring } = options;
-    const found = await operate('checking', options, (run) =>
-      finishPlan(options.plan, { ...run, identity, check, source, archive, keyring }),
-    );
+    const found = await operate('checking', options, (run) => {
+      const how = { ...run, identity, check, source, archive, keyring };
+      return queue === undefined
+        ? finishPlan(options.plan, how)
+        : finishQueued(options.plan, { ...how, queue });
+    });
     for (const { why } of found.refused) warn(why);
     tell(`${wordsOf(found)}${checkedWords(found.checked)}`, options);
     if (options.json) report(options, found, []);

@@ -4,6 +4,7 @@ import { addPlanFinish } from './finish.ts';
 import { addPlanOpen } from './open.ts';
 import { addPlanSeal } from './seal.ts';
 import { addPlanShow } from './show.ts';
+import { addPlanSubmit } from './submit.ts';
 import { addPlanVerify } from './verify.ts';
 
 export function addPlan(program: Command): void {
@@ -28,6 +29,7 @@ export function addPlan(program: Command): void {
     addPlanOpen,
     addPlanVerify,
     addPlanShow,
+    addPlanSubmit,
     addPlanFinish,
     addPlanCancel,
   ])

@@ -11,13 +11,13 @@ import {
   openSync,
   readFileSync,
   renameSync,
-  rmSync,
   writeFileSync,
 } from 'node:fs';
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { z } from 'zod';
 import { equal } from '../../bytes.ts';
+import { quietly, removeFile } from '../../engine/files.ts';
 import { asStrongroomError, isStrongroomError } from '../../errors.ts';
 import { decodeJson, encodeJson } from '../../json.ts';
 import type { EpochMemory } from './freshness.ts';
@@ -125,7 +125,7 @@ function raise(directory: string, file: string, core: string, epoch: number): vo
       return;
     }
   } finally {
-    rmSync(temporary, { force: true });
+    quietly(() => removeFile(temporary));
   }
 }
 

@@ -3,10 +3,10 @@
  * segments and the trailer are sent from here. The object gets its name when all parts are
  * there, on the condition that nothing has it, and is then looked at as its readers will.
  */
-import type { PartReport, TailReport } from '../../archive/jobs/parts.ts';
-import type { SealTarget } from '../../archive/jobs/target.ts';
+import type { OutputReport, SealTarget } from '../../archive/jobs/target.ts';
 import { concat } from '../../bytes.ts';
 import { segmentCount, segmentOverhead } from '../../crypto/floe.ts';
+import { type Lock, takeLock } from '../../engine/lock.ts';
 import { nameOf, type S3Location } from '../../engine/remote/location.ts';
 import {
   abortUpload,
@@ -21,7 +21,7 @@ import {
   type UploadLocation,
 } from '../../engine/remote/multipart.ts';
 import { sharedBytes } from '../../engine/shared.ts';
-import { asStrongroomError, isStrongroomError, StrongroomError } from '../../errors.ts';
+import { asStrongroomError, isStrongroomError, type StrongroomError } from '../../errors.ts';
 import type { Identity } from '../../keys/identity.ts';
 import type { Beginning } from './beginning.ts';
 import type { ArchiveOutput, Begun } from './output.ts';
@@ -45,6 +45,8 @@ const abortMs = 15_000;
 export interface ObjectOptions {
   readonly at: S3Location;
   readonly overwrite: boolean;
+  /** Keep the parts that are there, whatever it fails of. */
+  readonly resume: boolean;
   readonly signal: AbortSignal;
   readonly signer: Identity;
   /** What is sealed for whom, so that only the same goes on; absent for a pipe. */
@@ -58,7 +60,12 @@ export async function objectOutput(options: ObjectOptions): Promise<ArchiveOutpu
   const { at, overwrite, signal, inputs } = options;
   if (!overwrite) await assertNameFree(at, signal);
   const output = new ObjectOutput(options);
-  if (inputs !== undefined) await output.lookForEarlier(inputs);
+  try {
+    if (inputs !== undefined) await output.lookForEarlier(inputs);
+  } catch (error) {
+    output.release();
+    throw error;
+  }
   return output;
 }
 
@@ -66,6 +73,7 @@ class ObjectOutput implements ArchiveOutput {
   readonly #options: ObjectOptions;
   readonly #name: string;
   readonly #state: UploadState | undefined;
+  #lock: Lock | undefined;
   #kept: readonly KeptPart[] = [];
   #runSegments: number | undefined;
   #upload: UploadLocation | undefined;
@@ -93,18 +101,11 @@ class ObjectOutput implements ArchiveOutput {
   async lookForEarlier(inputs: string): Promise<void> {
     const { at, signal, signer, onNotice } = this.#options;
     const state = this.#state as UploadState;
+    const locked = { path: this.#name, file: `${state.path}.lock`, busy: 'UPLOAD_BUSY' } as const;
+    this.#lock = await takeLock({ ...locked, work: 'uploading to it' }, { patienceMs: 0 });
+    this.#lock.keep();
     const found = await state.find(inputs, signer);
     if (found.kind === 'none') return;
-    if (found.kind === 'busy') {
-      throw new StrongroomError(
-        'UPLOAD_BUSY',
-        `${this.#name}: process ${found.pid} uploads to it`,
-        {
-          file: state.path,
-          hint: `wait for it, or remove ${state.path} if it does something else`,
-        },
-      );
-    }
     const id = found.kind === 'same' ? found.kept.id : found.id;
     const upload = id === undefined ? undefined : { bucket: at.bucket, key: at.key, id };
     const listed = upload === undefined ? undefined : await listParts(upload, signal);
@@ -158,11 +159,10 @@ class ObjectOutput implements ArchiveOutput {
     return { kind: 'parts', upload: this.#upload, front, runSegments, done };
   }
 
-  onPart(report: PartReport | TailReport, leaves: (from: number, to: number) => Uint8Array): void {
-    if ('tail' in report) {
-      this.#tail.push(report.tail);
-      return;
-    }
+  onPart(report: OutputReport, leaves: (from: number, to: number) => Uint8Array): void {
+    if ('tail' in report) this.#tail.push(report.tail);
+    if (!('part' in report)) return;
+    this.#lock?.assertHeld();
     const { run, part } = report;
     this.#parts.push(part);
     const from = run * (this.#runSegments as number);
@@ -195,17 +195,31 @@ class ObjectOutput implements ArchiveOutput {
     await giveName(written, give);
     this.#committed = true;
     this.#state?.remove();
+    this.release();
     await assertWritten(written, expected);
+  }
+
+  /** Lets other processes upload to the same object. */
+  release(): void {
+    this.#lock?.release();
   }
 
   async discard(reason: StrongroomError): Promise<void> {
     this.#begun?.beginning.wipe();
+    try {
+      await this.#giveUp(reason);
+    } finally {
+      this.release();
+    }
+  }
+
+  async #giveUp(reason: StrongroomError): Promise<void> {
     const upload = this.#upload;
     if (upload === undefined || this.#committed) return;
     this.#upload = undefined;
-    const { onNotice } = this.#options;
+    const { onNotice, resume } = this.#options;
     // What a network broke off is worth going on with
-    if (this.#state !== undefined && isStrongroomError(reason, 'NETWORK')) {
+    if (this.#state !== undefined && (resume || isStrongroomError(reason, 'NETWORK'))) {
       onNotice(`${this.#name}: the parts that are there are kept; run it again to go on`);
       return;
     }

@@ -1,7 +1,6 @@
 /** Where a new archive is written: a file, standard output, or an object store. */
 import { closeSync, openSync } from 'node:fs';
-import type { PartReport, TailReport } from '../../archive/jobs/parts.ts';
-import type { SealTarget } from '../../archive/jobs/target.ts';
+import type { OutputReport, SealTarget } from '../../archive/jobs/target.ts';
 import { writeFully } from '../../engine/files.ts';
 import { createFile } from '../../engine/output.ts';
 import { StrongroomError } from '../../errors.ts';
@@ -13,8 +12,8 @@ export interface ArchiveOutput {
   readonly begun?: Begun | undefined;
   /** Takes the front of the archive; returns where threads then put the segments. */
   start(beginning: Beginning, plaintextBytes: number | undefined): Promise<SealTarget>;
-  /** What threads report of parts. */
-  onPart(report: PartReport | TailReport, leaves: (from: number, to: number) => Uint8Array): void;
+  /** What threads report of parts, and of runs. */
+  onPart(report: OutputReport, leaves: (from: number, to: number) => Uint8Array): void;
   /** Takes the trailer, in order of the offsets. */
   write(bytes: Uint8Array, offset: number): Promise<void>;
   /** Makes all of it durable and gives it its name. */

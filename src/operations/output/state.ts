@@ -15,7 +15,6 @@ import {
   openSync,
   readFileSync,
   renameSync,
-  rmSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -29,6 +28,7 @@ import {
 } from '../../archive/keyring.ts';
 import { base64, fromBase64, hex, text, utf8 } from '../../bytes.ts';
 import { stateDirectory } from '../../custody/epochs/memory.ts';
+import { removeFile } from '../../engine/files.ts';
 import type { UploadedPart } from '../../engine/remote/multipart.ts';
 import { isStrongroomError } from '../../errors.ts';
 import type { Identity } from '../../keys/identity.ts';
@@ -39,7 +39,6 @@ const headSchema = z.strictObject({
   front: z.base64(),
   /** What is sealed, for whom, by whom: hex. */
   inputs: z.string().regex(/^[0-9a-f]{96}$/),
-  pid: z.int().min(1),
   ring: z.base64(),
   runSegments: z.int().min(1),
   type: z.literal('strongroom/upload'),
@@ -80,7 +79,6 @@ export interface NewUpload {
 /** What the file holds, as far as it can be told without a key. */
 export type Found =
   | { readonly kind: 'none' }
-  | { readonly kind: 'busy'; readonly pid: number }
   /** Of other files, recipients or options, or not readable. */
   | { readonly kind: 'other'; readonly id: string | undefined }
   | { readonly kind: 'same'; readonly kept: KeptUpload };
@@ -100,8 +98,7 @@ export class UploadState {
     if (lines === undefined) return { kind: 'none' };
     const head = parse(headSchema, lines[0]);
     if (head === undefined) return { kind: 'other', id: undefined };
-    const { pid, upload: id, runSegments } = head;
-    if (pid !== process.pid && isRunning(pid)) return { kind: 'busy', pid };
+    const { upload: id, runSegments } = head;
     const beginning = head.inputs === inputs ? await reopen(head, signer, this.path) : undefined;
     if (beginning === undefined) return { kind: 'other', id };
     const parts = lines.slice(1).flatMap((line) => {
@@ -130,7 +127,6 @@ export class UploadState {
     const head: z.infer<typeof headSchema> = {
       front: base64(front),
       inputs,
-      pid: process.pid,
       ring: base64(createKeyring(own).bytes),
       runSegments,
       type: 'strongroom/upload',
@@ -154,7 +150,7 @@ export class UploadState {
   }
 
   remove(): void {
-    rmSync(this.path, { force: true });
+    removeFile(this.path);
   }
 }
 
@@ -188,15 +184,6 @@ async function reopen(
   } catch (error) {
     if (isStrongroomError(error)) return undefined;
     throw error;
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
 

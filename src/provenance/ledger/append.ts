@@ -6,6 +6,7 @@
 import { chmodSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { equal } from '../../bytes.ts';
+import { quietly } from '../../engine/files.ts';
 import { type Lock, type LockOptions, takeLock } from '../../engine/lock.ts';
 import { createDirectory } from '../../engine/output.ts';
 import { asStrongroomError, StrongroomError } from '../../errors.ts';
@@ -148,7 +149,8 @@ async function append(
     remember();
     // Whoever still reads by the old checkpoint finds the full ones in their place
     for (const { level, index } of filled) {
-      rmSync(join(directory, partialDirectory(level, index)), { recursive: true, force: true });
+      const partial = join(directory, partialDirectory(level, index));
+      quietly(() => rmSync(partial, { recursive: true, force: true }));
     }
     return { origin, first, size: after.size, root: after.root };
   } finally {

@@ -4,10 +4,10 @@
  *
  * c2sp.org/tlog-tiles
  */
-import { closeSync, constants, fstatSync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs';
+import { closeSync, constants, fstatSync, mkdirSync, openSync, renameSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { readFully, syncDirectory } from '../../engine/files.ts';
+import { quietly, readFully, removeFile, syncDirectory } from '../../engine/files.ts';
 import { asStrongroomError, StrongroomError } from '../../errors.ts';
 import { platform } from '../../platform.ts';
 import { hashBytes } from './merkle.ts';
@@ -178,7 +178,7 @@ export async function stageFile(path: string, bytes: Uint8Array): Promise<Replac
   let isStaged = true;
   const discard = () => {
     // Once it has its name, one of that name is another writer's
-    if (isStaged) rmSync(temporary, { force: true });
+    if (isStaged) quietly(() => removeFile(temporary));
   };
   try {
     await writeDurably(temporary, bytes);

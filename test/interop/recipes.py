@@ -16,10 +16,12 @@ import tempfile
 import time
 from pathlib import Path
 
+import botocore.session
 import kubernetes_validate
 import numpy
 import safetensors.numpy
 import yaml
+from botocore.validate import ParamValidator
 from checks import expect, finish
 from deploy import ROOT, gateway, made
 
@@ -213,6 +215,69 @@ def check_program(place: Place) -> None:
         expect('the program reads', said.stdout == '[0.0, 1.0, 2.0, 3.0]\n', said.stderr)
 
 
+def check_plans(place: Place) -> None:
+    """Every scheduler's way of doing a range, with a plan to verify in the place of the store's."""
+    place.run(
+        *('plan', 'verify', 'weights.srm', '-i', 'keys/node.id', '--signer', 'lab.id.card'),
+        *('--ranges', '1', '--worker', 'keys/node.id.card', '-p', 'keys/verify.plan'),
+    )
+    (place.work / 'trust' / 'node.card').write_bytes((place.work / 'keys/node.id.card').read_bytes())
+    node = {'card': 'node.card', 'roles': ['custodian']}
+    policy = {'type': 'strongroom/policy', 'version': 1, 'trust': [node]}
+    (place.work / 'trust' / 'policy.json').write_text(json.dumps(policy))
+    (place.work / 'keys/worker.key').write_bytes((place.work / 'keys/node.id').read_bytes())
+    (place.work / 'keys/worker.key').chmod(0o400)
+    places = {'s3://models/model.srm.plan': '/keys/verify.plan', '/weights': str(place.work / 'weights')}
+
+    def local(word: str) -> str:
+        for name, path in places.items():
+            word = word.replace(name, path)
+        return place.mounted(word)
+
+    [job] = documents('kubernetes-plan-job.yaml')
+    [container] = job['spec']['template']['spec']['containers']
+    index = [word.replace('$(JOB_COMPLETION_INDEX)', '0') for word in container['args']]
+    said = json.loads(place.run(*map(local, index)))
+    expect('the indexed job does a range', said['state'] == 'done', said)
+
+    [workers] = documents('kubernetes-plan-workers.yaml')
+    [container] = workers['spec']['template']['spec']['containers']
+    offered = re.findall(r'(?<= )--[a-z-]+', place.run('work', '--help'))
+    unknown = [word for word in container['args'] if word[:2] == '--' and word not in offered]
+    expect('the workers have options that there are', unknown == [], unknown)
+
+    definition = json.loads((ROOT / 'deploy' / 'aws-batch-plan.json').read_text())
+    service = botocore.session.get_session().get_service_model('batch')
+    shape = service.operation_model('RegisterJobDefinition').input_shape
+    report = ParamValidator().validate(definition, shape)
+    expect('AWS Batch takes the definition', not report.has_errors(), report.generate_report())
+    words = definition['containerProperties']['command']
+    plan = definition['parameters']['plan']
+    script = shlex.join(local(plan if word == 'Ref::plan' else word) for word in words)
+    key = (place.work / 'keys/node.id').read_text()
+    (place.work / 'keys/worker.key').unlink()
+    said = json.loads(place.shell(script, AWS_BATCH_JOB_ARRAY_INDEX='0', WORKER_KEY=key))
+    expect('the array job finds it done', said['state'] == 'already', said)
+
+    path = ROOT / 'deploy' / 'slurm-plan.sh'
+    made('bash', '-n', path)
+    lines = re.findall(r'^#SBATCH (.*)$', path.read_text(), re.MULTILINE)
+    form = re.compile(r'--[a-z-]+(=\S+)?')
+    expect('Slurm is told options alone', lines and all(form.fullmatch(line) for line in lines), lines)
+    expect('an array among them', any(re.fullmatch(r'--array=0-\d+%\d+', line) for line in lines))
+    srun = place.work / 'bin' / 'srun'
+    srun.write_text('#!/bin/sh\nshift\nexec "$@"\n')
+    srun.chmod(0o755)
+    given = {
+        'SLURM_ARRAY_TASK_ID': '0',
+        'PLAN': str(place.work / 'keys/verify.plan'),
+        'WORKER_IDENTITY': str(place.work / 'keys/worker.key'),
+        'AUTHOR_CARD': str(place.work / 'keys/node.id.card'),
+    }
+    said = json.loads(place.shell(f'bash {shlex.quote(str(path))}', **given))
+    expect('so does the array task', said['state'] == 'already', said)
+
+
 def main(command: list[str]) -> int:
     for name in [name for name in os.environ if name.startswith('AWS_')]:
         del os.environ[name]
@@ -224,6 +289,7 @@ def main(command: list[str]) -> int:
         check_unit(place)
         check_workflow(place)
         check_program(place)
+        check_plans(place)
     return finish()
 
 

@@ -223,7 +223,7 @@ def refused(story: Story) -> None:
     work = ('work', '-p', plan, '--signer', 'lab.id.card')
     for name, words, status, said in (
         ('a stranger', (*work, '-i', 'node.id', '--queue', redis.address), 4, 'as a worker'),
-        ('nobody trusted', ('work', '-p', plan, '-i', 'w0.id', '--queue', redis.address), 3, ''),
+        ('nobody trusted', ('work', '-p', plan, '-i', 'w0.id', '--queue', redis.address), 2, 'trusted'),
         ('a password', (*work, '-i', 'w0.id', '--queue', 'redis://:hush@127.0.0.1'), 2, 'password'),
         ('no queue', (*work, '-i', 'w0.id', '--queue', 'http://127.0.0.1'), 2, 'redis:'),
         ('neither', (*work, '-i', 'w0.id'), 2, 'either'),

@@ -3,6 +3,7 @@
  * divided among several requests, and what fails in passing is asked for again from where it
  * broke off.
  */
+import { setMaxListeners } from 'node:events';
 import type { OpenedSource } from '../source.ts';
 import type { Part } from './body.ts';
 import { nameOf, type RemoteLocation, type RemoteState } from './location.ts';
@@ -43,6 +44,8 @@ export interface RemoteObject {
 /** The signal of a source: aborted by the caller's, and when the source is closed. */
 export function linkedController(signal: AbortSignal | undefined): AbortController {
   const controller = new AbortController();
+  // One for each request under way, which are more than Node takes for a leak
+  setMaxListeners(0, controller.signal);
   if (signal?.aborted) controller.abort();
   signal?.addEventListener('abort', () => controller.abort(), { signal: controller.signal });
   return controller;

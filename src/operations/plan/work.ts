@@ -101,7 +101,11 @@ function doRange(range: Range): Promise<RangeWork> {
 }
 
 /** Which worker of the plan this is, if it may do the range now. */
-function assertMayWork(plan: WorkPlan, index: number, { identity, trust }: WorkOptions): number {
+export function assertMayWork(
+  plan: WorkPlan,
+  index: number,
+  { identity, trust }: WorkOptions,
+): number {
   const { body, core, workers, name } = plan;
   const { card } = identity;
   const now = timeOf();

@@ -142,7 +142,6 @@ describe.runIf(process.env.STRONGROOM_REDIS === '1')('the queue of a plan', () =
     ['an address of another kind', 'USAGE', () => taking(first, { queue: 'http://127.0.0.1' })],
   ])('refuses %s', async (_, code, options) => {
     const { plan } = await planned();
-    await submitPlan(plan, { queue, trust });
     await expect(workQueue(plan, options())).rejects.toMatchObject({ code });
   });
 

@@ -3,8 +3,8 @@ import type { Job, Queue, Worker } from 'bullmq';
 import { z } from 'zod';
 import type { Progress } from '../../../engine/pool.ts';
 import { asStrongroomError, type ErrorCode, StrongroomError } from '../../../errors.ts';
-import { describePlan } from '../show.ts';
-import { type RangeReport, type WorkOptions, workRange } from '../work.ts';
+import { readTrusted } from '../show.ts';
+import { assertMayWork, type RangeReport, type WorkOptions, workRange } from '../work.ts';
 import { type Connection, connectionTo, lockMs, queueNames } from './connection.ts';
 
 export interface QueueWorkOptions extends WorkOptions {
@@ -64,7 +64,10 @@ export async function workQueue(
   location: string,
   options: QueueWorkOptions,
 ): Promise<QueueWorkReport> {
-  const { id } = await describePlan(location, options);
+  const plan = await readTrusted(location, options);
+  // Before it waits for a range that it may not do; a plan with a queue assigns none
+  assertMayWork(plan, 0, options);
+  const { id } = plan.body;
   const to = await connectionTo(options.queue, true);
   const state = { done: 0, already: 0, failed: 0 };
   const stop = new AbortController();

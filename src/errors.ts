@@ -278,6 +278,7 @@ const systemWords: Record<string, string> = {
   EBADF: 'it is not open',
   EINVAL: 'it cannot be used like this',
   EMFILE: 'too many open files',
+  ELOOP: 'it is a symbolic link, or leads through too many',
   EPIPE: 'the reader went away',
 };
 

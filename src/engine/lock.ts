@@ -3,7 +3,17 @@
  * and nothing that keeps a secret rests on it.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { readFileSync, readlinkSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  openSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
@@ -17,11 +27,12 @@ import {
 import { decodeJson, encodeJson } from '../json.ts';
 import { schemas } from '../keys/signed.ts';
 import { timeOf } from '../time.ts';
-import { quietly, removeFile } from './files.ts';
+import { quietly, readFully, removeFile } from './files.ts';
 
 /** Longer than any honest writer holds it, the largest slot on a slow disk included. */
 const lifetimeMs = 300_000;
 const pauseMs = 50;
+const maxLockBytes = 4096;
 
 const lockSchema = z.strictObject({
   expires: schemas.time,
@@ -127,11 +138,23 @@ function read(file: string): LockContent | undefined {
     const isLink = linksWork(() => {
       content = utf8(readlinkSync(file));
     });
-    if (!isLink) content = readFileSync(file);
-    return decodeJson(content, lockSchema, { what: file, code: 'IO', maxBytes: 4096 });
+    if (!isLink) content = readRegular(file);
+    return decodeJson(content, lockSchema, { what: file, code: 'IO', maxBytes: maxLockBytes });
   } catch (error) {
     if (isStrongroomError(error) || (error as NodeJS.ErrnoException).code === 'ENOENT') return;
     throw asStrongroomError(error, file);
+  }
+}
+
+/** A pipe in a lock's place would be waited for without end, and tells nothing. */
+function readRegular(file: string): Uint8Array {
+  const fd = openSync(file, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+  try {
+    if (!fstatSync(fd).isFile()) return new Uint8Array(0);
+    const buffer = new Uint8Array(maxLockBytes + 1);
+    return buffer.subarray(0, readFully(fd, buffer, 0));
+  } finally {
+    closeSync(fd);
   }
 }
 

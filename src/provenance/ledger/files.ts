@@ -26,6 +26,14 @@ export const checkpointPath = (directory: string): string => join(directory, 'ch
 /** A pipe in a copy of a log would be waited for without end. */
 const reading = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
 
+/** A link in a copy of a log would lead a writer to what is not the log's. */
+const writing =
+  constants.O_WRONLY |
+  constants.O_CREAT |
+  constants.O_TRUNC |
+  (constants.O_NOFOLLOW ?? 0) |
+  (constants.O_NONBLOCK ?? 0);
+
 /** All bytes of a file; `undefined` if there is none. */
 function readOptional(path: string, maxBytes: number): Uint8Array | undefined {
   try {
@@ -110,8 +118,12 @@ export async function writeFiles(directory: string, files: readonly LogFile[]): 
       directories.add(dirname(at));
     }
   }
-  const handles = await settled(paths.map((path) => open(path, 'w', 0o644)));
+  const opened = await Promise.allSettled(paths.map((path) => open(path, writing, 0o644)));
+  // Also those beside one that could not be opened are to be closed
+  const handles = opened.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
   try {
+    const refused = opened.find((each) => each.status === 'rejected');
+    if (refused !== undefined) throw refused.reason;
     await settled(handles.map((handle, i) => handle.writeFile((files[i] as LogFile).bytes)));
     await settled([
       ...handles.map((handle) => handle.sync()),
@@ -129,7 +141,7 @@ async function settled<T>(work: readonly Promise<T>[]): Promise<T[]> {
 }
 
 async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
-  const handle = await open(path, 'w', 0o644);
+  const handle = await open(path, writing, 0o644);
   try {
     await handle.writeFile(bytes);
     await handle.sync();

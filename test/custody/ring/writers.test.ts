@@ -32,6 +32,24 @@ const make = (root: string) =>
 const lockOf = (archive: string) => join(dirname(archive), `.${basename(archive)}.lock`);
 
 describe('writers at once', () => {
+  it.skipIf(process.platform === 'win32')(
+    'do not wait for a pipe in the place of a lock',
+    async () => {
+      const archive = join(workspace(), 'a.srm');
+      writeFileSync(archive, '');
+      await run('mkfifo', [lockOf(archive)]);
+      const lock = `import { lockArchive } from ${JSON.stringify(resolve('dist/custody/ring/lock.js'))};
+      await lockArchive(process.argv[1], { patienceMs: 0 }).catch(({ code, message }) => console.log(code, message));`;
+      // Whoever waits for a pipe hears no signal but this one
+      const { stdout } = await run(
+        process.execPath,
+        ['--input-type=module', '--eval', lock, archive],
+        { timeout: 60_000, killSignal: 'SIGKILL' },
+      );
+      expect(stdout).toMatch(/^RING_BUSY .*is there and tells nothing/);
+    },
+  );
+
   it('in one process take turns', async () => {
     const archive = await make(workspace());
     const reports = await Promise.all(

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import fc from 'fast-check';
@@ -71,6 +71,20 @@ describe('a log', () => {
     expect(await codeOf(() => appendEntries(ledger, [entryAt(0), long]))).toBe('USAGE');
     expect(auditLedger(ledger.directory, { policy }).size).toBe(3);
   });
+
+  it.each(['.checkpoint.partial', 'tile/entries/000.p/2'])(
+    'writes through no link that somebody left at %s',
+    async (name) => {
+      const ledger = await logOf([1]);
+      const other = join(scratch(), 'other');
+      writeFileSync(other, 'not of the log');
+      symlinkSync(other, join(ledger.directory, name));
+      const why = await refusal(() => appendEntries(ledger, entries(1, 1)));
+      expect(why.message).toMatch(/it is a symbolic link/);
+      expect(readFileSync(other, 'utf8')).toBe('not of the log');
+      expect(auditLedger(ledger.directory, { policy }).size).toBe(1);
+    },
+  );
 
   it('is not made where something is', async () => {
     const ledger = await logOf([1]);

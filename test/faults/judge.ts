@@ -29,7 +29,7 @@ export interface Verdict {
 
 const staged = /\.partial$/;
 /** What `--resume` goes on from. */
-const kept = /\.resume(\.journal)?$/;
+const kept = /\.resume(\.journal(\.new)?)?$/;
 const locks = /\.(lock|claim)$/;
 
 /** Every name below a directory but what the command keeps of its own user. */

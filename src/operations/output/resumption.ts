@@ -15,7 +15,6 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
-  rmdirSync,
   rmSync,
   unlinkSync,
 } from 'node:fs';
@@ -373,16 +372,25 @@ function removeLeftovers(output: string, { stage, journal }: Places): void {
   rmSync(journal, { force: true });
 }
 
-/** Removes a stage that nothing was written to; false if there is anything in it. */
+/**
+ * Removes a stage that nothing was written to, such as one whose tree was made and whose journal
+ * was not yet; false if any file in it has a byte.
+ */
 function removeEmpty(stage: string): boolean {
   const stat = lstatSync(stage);
   if (stat.isFile() && stat.size === 0) {
     unlinkSync(stage);
     return true;
   }
-  if (!stat.isDirectory() || readdirSync(stage).length > 0) return false;
-  rmdirSync(stage);
-  return true;
+  if (!stat.isDirectory()) return false;
+  const inside = readdirSync(stage, { withFileTypes: true, recursive: true });
+  const isEmpty = inside.every(
+    (entry) =>
+      entry.isDirectory() ||
+      (entry.isFile() && lstatSync(join(entry.parentPath, entry.name)).size === 0),
+  );
+  if (isEmpty) rmSync(stage, { recursive: true });
+  return isEmpty;
 }
 
 const inodeOf = (path: string): string => String(lstatSync(path, { bigint: true }).ino);

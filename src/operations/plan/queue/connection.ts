@@ -5,8 +5,18 @@
 import type * as Bullmq from 'bullmq';
 import { isStrongroomError, StrongroomError } from '../../../errors.ts';
 
-/** How long a worker may be silent before others take its range, in milliseconds. */
-export const lockMs = 10_000;
+/** How long a worker may be silent before others take its job, in milliseconds. */
+const usualLockMs = 10_000;
+
+/** How workers hold a job. Those that are killed again and again are no reason to give it up. */
+export const holding = (lockMs = usualLockMs) => ({
+  lockDuration: lockMs,
+  stalledInterval: lockMs,
+  maxStalledCount: 100,
+});
+
+/** Between two looks at a queue. */
+export const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 500));
 
 /** What BullMQ is told of every queue. */
 export interface Connection {

@@ -4,7 +4,7 @@ import { asStrongroomError, StrongroomError } from '../../../errors.ts';
 import { trustCards } from '../../../keys/policy.ts';
 import { type FinishOptions, type FinishReport, finishPlan } from '../finish.ts';
 import { describePlan } from '../show.ts';
-import { connectionTo, finishJob, lockMs, queueNames } from './connection.ts';
+import { connectionTo, finishJob, holding, pause, queueNames } from './connection.ts';
 
 export interface QueueFinishOptions extends FinishOptions {
   /** `redis://` or `rediss://`. */
@@ -37,7 +37,7 @@ export async function finishQueued(
         throw new bullmq.UnrecoverableError(failure.code);
       }
     },
-    { connection, lockDuration: lockMs, stalledInterval: lockMs, maxStalledCount: 100 },
+    { connection, ...holding() },
   );
   const queue: Queue = new bullmq.Queue(name, { connection });
   worker.on('error', () => {});
@@ -46,7 +46,7 @@ export async function finishQueued(
     while (finished === undefined && failure === undefined) {
       if (signal?.aborted) throw new StrongroomError('INTERRUPTED', 'interrupted');
       await assertKnown(queue, () => finished ?? failure);
-      await new Promise((resolve) => setTimeout(resolve, pollMs));
+      await pause();
     }
   } finally {
     await worker.close();
@@ -55,8 +55,6 @@ export async function finishQueued(
   if (failure !== undefined) throw failure;
   return finished as FinishReport;
 }
-
-const pollMs = 500;
 
 /** Refuses to wait for what will not come. */
 async function assertKnown(queue: Queue, ended: () => unknown): Promise<void> {

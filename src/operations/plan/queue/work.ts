@@ -5,7 +5,7 @@ import type { Progress } from '../../../engine/pool.ts';
 import { asStrongroomError, type ErrorCode, StrongroomError } from '../../../errors.ts';
 import { readTrusted } from '../show.ts';
 import { assertMayWork, type RangeReport, type WorkOptions, workRange } from '../work.ts';
-import { type Connection, connectionTo, lockMs, queueNames } from './connection.ts';
+import { type Connection, connectionTo, holding, pause, queueNames } from './connection.ts';
 
 export interface QueueWorkOptions extends WorkOptions {
   /** `redis://` or `rediss://`. */
@@ -122,15 +122,12 @@ function workerOf(
   { bullmq, connection }: Connection,
   name: string,
   one: (job: Job, token?: string) => Promise<RangeReport>,
-  { onNotice, lockMs: duration = lockMs }: QueueWorkOptions,
+  { onNotice, lockMs }: QueueWorkOptions,
 ): Worker {
   const worker = new bullmq.Worker(name, one, {
     connection,
     concurrency: 1,
-    lockDuration: duration,
-    stalledInterval: duration,
-    // Workers that are killed again and again are no reason to give a range up
-    maxStalledCount: 100,
+    ...holding(lockMs),
   });
   let reachable = true;
   worker.on('error', () => {
@@ -152,14 +149,12 @@ function stopping(stop: AbortController, signal: AbortSignal | undefined): Promi
   });
 }
 
-const pollMs = 500;
-
 /** Resolves when nothing waits in the queue and nobody is at work. */
 async function drained(queue: Queue, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     const counts = await queue.getJobCounts('wait', 'active', 'delayed', 'prioritized');
     if (Object.values(counts).every((count) => count === 0)) return;
-    await new Promise((resolve) => setTimeout(resolve, pollMs));
+    await pause();
   }
 }
 

@@ -140,11 +140,8 @@ export {
 export { type OpenOptions, type OpenReport, open } from './operations/open.ts';
 export { type CancelOptions, type CancelReport, cancelPlan } from './operations/plan/cancel.ts';
 export type { Check } from './operations/plan/chosen.ts';
-export {
-  type FinishOptions,
-  type FinishReport,
-  finishPlan,
-} from './operations/plan/finish.ts';
+export { finishPlan } from './operations/plan/finish.ts';
+export type { FinishOptions, FinishReport } from './operations/plan/finishing.ts';
 export type { NewPlanOptions, PlanReport } from './operations/plan/new.ts';
 export { type PlanOpenOptions, planOpen } from './operations/plan/open.ts';
 export { finishQueued, type QueueFinishOptions } from './operations/plan/queue/finish.ts';
@@ -158,6 +155,7 @@ export {
   type QueueWorkReport,
   workQueue,
 } from './operations/plan/queue/work.ts';
+export type { RangeReport, WorkOptions } from './operations/plan/range.ts';
 export { type PlanSealOptions, planSeal } from './operations/plan/seal.ts';
 export {
   describePlan,
@@ -167,7 +165,7 @@ export {
   showPlan,
 } from './operations/plan/show.ts';
 export { type PlanVerifyOptions, planVerify } from './operations/plan/verify.ts';
-export { type RangeReport, type WorkOptions, workRange } from './operations/plan/work.ts';
+export { workRange } from './operations/plan/work.ts';
 export {
   type AnswerOptions,
   approveRequest,

@@ -17,7 +17,7 @@ import {
 } from '#strongroom/archive/segments.js';
 import { segmentOverhead } from '#strongroom/crypto/floe.js';
 import { treeHashes } from '#strongroom/crypto/hash.js';
-import { openSource } from '#strongroom/engine/source.js';
+import { openSource } from '#strongroom/engine/locate.js';
 import { decodeCard, decodeIdentity, trustCards } from '#strongroom/index.js';
 import { quantile } from '../statistics.ts';
 

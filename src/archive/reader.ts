@@ -8,8 +8,9 @@ import {
 } from '../crypto/floe.ts';
 import { orAborted } from '../engine/abort.ts';
 import { using } from '../engine/files.ts';
+import { locationOf, openSource } from '../engine/locate.ts';
 import { isRemote, shownName } from '../engine/remote/location.ts';
-import { locationOf, openSource, readExactly, type Source } from '../engine/source.ts';
+import { readExactly, type Source } from '../engine/source.ts';
 import { type TreeLocation, tilesBytes } from '../engine/tree.ts';
 import { StrongroomError } from '../errors.ts';
 import type { Card } from '../keys/card.ts';

@@ -8,8 +8,9 @@ import { readKeyringFile, readSlots, readTrailer, type Slots } from '../archive/
 import { decodeSlot } from '../archive/slots.ts';
 import { hex } from '../bytes.ts';
 import { using } from '../engine/files.ts';
+import { locationOf, openSource } from '../engine/locate.ts';
 import { shownName } from '../engine/remote/location.ts';
-import { locationOf, openSource, type Source } from '../engine/source.ts';
+import type { Source } from '../engine/source.ts';
 
 export interface RingTrace {
   /** Absent for a detached key ring. */

@@ -1,8 +1,6 @@
 /** Where archive bytes come from. */
-import { closeSync, fstatSync } from 'node:fs';
 import { StrongroomError } from '../errors.ts';
-import { openToRead, readFully } from './files.ts';
-import { type HttpLocation, remoteLocation, type S3Location } from './remote/location.ts';
+import type { HttpLocation, S3Location } from './remote/location.ts';
 
 /** Random access to bytes that stay as they are. */
 export interface Source {
@@ -20,7 +18,7 @@ export interface Source {
 /** Where a source can be opened, also by another thread. */
 export type SourceLocation = FileLocation | HttpLocation | S3Location;
 
-interface FileLocation {
+export interface FileLocation {
   readonly kind: 'file';
   readonly path: string;
 }
@@ -29,47 +27,6 @@ interface FileLocation {
 export interface OpenedSource extends Source {
   /** Opens the same bytes again: what is not in the state that was found is refused. */
   readonly location: SourceLocation;
-}
-
-/** What a path of the user's leads to: a local file, or what `http:`, `https:` or `s3:` names. */
-export const locationOf = (path: string): SourceLocation =>
-  remoteLocation(path) ?? { kind: 'file', path };
-
-/**
- * @param signal ends every read that is under way; a remote source only.
- * @throws StrongroomError NOT_FOUND, PERMISSION_DENIED, NOT_AN_ARCHIVE; for a remote source also
- *   NETWORK, REMOTE_FAILED, RANGES_UNSUPPORTED, SOURCE_CHANGED, S3_UNAVAILABLE, INTERRUPTED.
- */
-export async function openSource(
-  location: SourceLocation,
-  signal?: AbortSignal,
-): Promise<OpenedSource> {
-  switch (location.kind) {
-    case 'file':
-      return openFile(location);
-    case 'http':
-      return (await import('./remote/http.ts')).openHttp(location, { signal });
-    case 's3':
-      return (await import('./remote/s3.ts')).openS3(location, { signal });
-  }
-}
-
-function openFile(location: FileLocation): OpenedSource {
-  const { path } = location;
-  const fd = openToRead(path);
-  const stat = fstatSync(fd);
-  if (!stat.isFile()) {
-    closeSync(fd);
-    const what = stat.isDirectory() ? 'a directory' : 'not a regular file';
-    throw new StrongroomError('NOT_AN_ARCHIVE', `${path}: ${what}`, { file: path });
-  }
-  return {
-    name: path,
-    size: stat.size,
-    location,
-    readAt: (buffer, offset) => readFully(fd, buffer, offset),
-    close: () => closeSync(fd),
-  };
 }
 
 /**

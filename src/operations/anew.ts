@@ -4,7 +4,7 @@ import { deriveArchiveKeys } from '../archive/filekey.ts';
 import { LeafCollector } from '../archive/jobs/leaves.ts';
 import { createKeyring, keyringBytes, trustKeyring } from '../archive/keyring.ts';
 import type { QuorumStanza } from '../archive/quorum.ts';
-import { readFront, type Unlocked, unlockTrailer } from '../archive/reader.ts';
+import { type Access, readFront, type Unlocked, unlockTrailer } from '../archive/reader.ts';
 import { slotBytesOf, usualSlotBytes } from '../archive/room.ts';
 import { maxPredecessors, type Predecessor } from '../archive/seal.ts';
 import { assertTarFits } from '../archive/tarfit.ts';
@@ -14,19 +14,31 @@ import { hex, wipe } from '../bytes.ts';
 import { ciphertextBytes } from '../crypto/floe.ts';
 import { createQuorum, custodiansOf } from '../custody/quorum/split.ts';
 import { using } from '../engine/files.ts';
+import { locationOf, openSource } from '../engine/locate.ts';
 import type { RunOptions } from '../engine/pool.ts';
-import { locationOf, openSource, type SourceLocation } from '../engine/source.ts';
+import type { SourceLocation } from '../engine/source.ts';
 import { asStrongroomError, StrongroomError } from '../errors.ts';
 import type { Card } from '../keys/card.ts';
 import type { Identity } from '../keys/identity.ts';
+import type { Heirs } from './heirs.ts';
 import { type Beginning, beginArchive } from './output/beginning.ts';
-import { openOutput } from './output/open.ts';
+import { type OutputOptions, openOutput } from './output/open.ts';
 import type { ArchiveOutput } from './output/output.ts';
 import type { Inputs } from './output/resumption.ts';
 import { inputsDigest } from './output/state.ts';
-import type { RekeyOptions } from './rekey.ts';
 
 export const idsOf = ({ card }: Identity): string[] => card.signing.map(({ id }) => id);
+
+export interface AnewOptions extends RunOptions, OutputOptions, Heirs, Omit<Access, 'identity'> {
+  /** Opens the old archive, unless somebody else does, and signs the new one as its author. */
+  readonly identity: Identity;
+  /** Path of the archive to be, or `s3://BUCKET/KEY`. */
+  readonly output: string;
+  /** Leave out of the key ring which stanza is whose. */
+  readonly hideRecipients?: boolean | undefined;
+  /** Recorded in the new key ring: at most 1024 characters. */
+  readonly reason?: string | undefined;
+}
 
 /** An archive that is written and verified; whoever gets it wipes its beginning. */
 interface Anew {
@@ -41,7 +53,7 @@ interface Anew {
 export async function sealAnew(
   source: SourceLocation,
   old: Unlocked,
-  options: RekeyOptions,
+  options: AnewOptions,
 ): Promise<Anew> {
   const { output: path, identity } = options;
   const output = await openOutput('rekey', path, identity, inputsOf(old, options), options);
@@ -58,7 +70,7 @@ export async function sealAnew(
 }
 
 /** A new archive for the same content: segments as long as the old one's, slots as asked. */
-function begin({ suite, segmentBytes }: Core, options: RekeyOptions): Promise<Beginning> {
+function begin({ suite, segmentBytes }: Core, options: AnewOptions): Promise<Beginning> {
   const { identity, recipients, quorums: plans = [], room, reason } = options;
   const shares = custodiansOf(plans).length;
   const usual = usualSlotBytes(keyringBytes(suite, recipients.length, shares));
@@ -84,7 +96,7 @@ function begin({ suite, segmentBytes }: Core, options: RekeyOptions): Promise<Be
 }
 
 /** All that makes the new archive what it is, but for what is random. */
-function inputsOf({ core, trailer }: Unlocked, options: RekeyOptions): Inputs {
+function inputsOf({ core, trailer }: Unlocked, options: AnewOptions): Inputs {
   const { identity, recipients, quorums = [], hideRecipients = false, reason, room } = options;
   const ids = (cards: readonly Card[]) => cards.map(({ kem }) => kem.id);
   const said = {
@@ -108,7 +120,7 @@ async function writeArchive(
   old: Unlocked,
   beginning: Beginning,
   output: ArchiveOutput,
-  options: RekeyOptions,
+  options: AnewOptions,
 ): Promise<SealedTrailer> {
   const { core, keys, floe, header } = beginning;
   const { payload, tree, seal } = old.trailer;
@@ -144,7 +156,7 @@ async function writeArchive(
   return made;
 }
 
-async function verifyObject(beginning: Beginning, options: RekeyOptions): Promise<void> {
+async function verifyObject(beginning: Beginning, options: AnewOptions): Promise<void> {
   try {
     await verifyArchive(options.output, beginning, options);
   } catch (thrown) {
@@ -178,7 +190,7 @@ function lineage({ core, author, trailer }: Unlocked): Predecessor[] {
 async function verifyArchive(
   path: string,
   { core, fileKey }: Beginning,
-  options: RekeyOptions,
+  options: AnewOptions,
 ): Promise<void> {
   await using(openSource(locationOf(path), options.signal), async (source) => {
     const front = await readFront(source);
@@ -200,7 +212,7 @@ async function verifyArchive(
 }
 
 /** The options of one of the two passes over the payload, whose progress is half of all. */
-function pass({ threads, signal, onProgress }: RekeyOptions, which: 0 | 1): RunOptions {
+function pass({ threads, signal, onProgress }: AnewOptions, which: 0 | 1): RunOptions {
   if (onProgress === undefined) return { threads, signal };
   return {
     threads,

@@ -6,7 +6,7 @@ import { type Claims, isSealedBy, type Predecessor } from '../archive/seal.ts';
 import { hex } from '../bytes.ts';
 import type { SuiteName } from '../crypto/suites.ts';
 import { using } from '../engine/files.ts';
-import { locationOf, openSource } from '../engine/source.ts';
+import { locationOf, openSource } from '../engine/locate.ts';
 import type { Card } from '../keys/card.ts';
 
 /**

@@ -19,7 +19,7 @@ import { hex } from '../bytes.ts';
 import { type Freshness, holdEpoch } from '../custody/epochs/freshness.ts';
 import { orAborted } from '../engine/abort.ts';
 import { threadsWithin } from '../engine/limits.ts';
-import { locationOf, openSource } from '../engine/source.ts';
+import { locationOf, openSource } from '../engine/locate.ts';
 import { StrongroomError } from '../errors.ts';
 import { printable } from '../text.ts';
 

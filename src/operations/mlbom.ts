@@ -3,7 +3,7 @@ import { readFront, readTrailer } from '../archive/reader.ts';
 import { trustSeal } from '../archive/seal.ts';
 import { hex } from '../bytes.ts';
 import { using } from '../engine/files.ts';
-import { locationOf, openSource } from '../engine/source.ts';
+import { locationOf, openSource } from '../engine/locate.ts';
 import type { Trust } from '../keys/policy.ts';
 import { mlbomOf } from '../provenance/mlbom.ts';
 

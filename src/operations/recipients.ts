@@ -4,7 +4,7 @@ import { readFront } from '../archive/reader.ts';
 import { hex, wipe } from '../bytes.ts';
 import { type Freshness, holdEpoch } from '../custody/epochs/freshness.ts';
 import { using } from '../engine/files.ts';
-import { locationOf, openSource } from '../engine/source.ts';
+import { locationOf, openSource } from '../engine/locate.ts';
 import type { Card } from '../keys/card.ts';
 import type { Identity } from '../keys/identity.ts';
 import type { Trust } from '../keys/policy.ts';

@@ -12,34 +12,18 @@ import { type Freshness, holdEpoch } from '../custody/epochs/freshness.ts';
 import { custodiansOf } from '../custody/quorum/split.ts';
 import { assertReason, assertRecipients } from '../custody/ring/next.ts';
 import { using } from '../engine/files.ts';
-import type { RunOptions } from '../engine/pool.ts';
-import { locationOf, openSource } from '../engine/source.ts';
+import { locationOf, openSource } from '../engine/locate.ts';
 import { asStrongroomError, StrongroomError } from '../errors.ts';
-import type { Identity } from '../keys/identity.ts';
 import { trustedCard } from '../keys/policy.ts';
-import { idsOf, sealAnew } from './anew.ts';
+import { type AnewOptions, idsOf, sealAnew } from './anew.ts';
 import type { CustodyOptions, Recorded } from './custody/place.ts';
 import { prepareRekeyed } from './custody/rekeyed.ts';
-import { assertHeirs, type Heirs, type QuorumChange, quorumChange } from './heirs.ts';
-import { assertWritable, type OutputOptions } from './output/open.ts';
+import { assertHeirs, type QuorumChange, quorumChange } from './heirs.ts';
+import { assertWritable } from './output/open.ts';
 
-export interface RekeyOptions
-  extends RunOptions,
-    OutputOptions,
-    Freshness,
-    Heirs,
-    Omit<Access, 'identity'>,
-    CustodyOptions {
-  /** Opens the old archive, unless `holder` does, and signs the new one as its author. */
-  readonly identity: Identity;
+export interface RekeyOptions extends AnewOptions, Freshness, CustodyOptions {
   /** Who has the key of the old archive, if it is not the identity, such as a quorum. */
   readonly holder?: Access['identity'] | undefined;
-  /** Path of the archive to be, or `s3://BUCKET/KEY`. */
-  readonly output: string;
-  /** Leave out of the key ring which stanza is whose. */
-  readonly hideRecipients?: boolean | undefined;
-  /** Recorded in the new key ring: at most 1024 characters. */
-  readonly reason?: string | undefined;
 }
 
 export interface RekeyReport {

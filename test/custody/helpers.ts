@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { decodeCore } from '#strongroom/archive/core.js';
 import { readFront } from '#strongroom/archive/reader.js';
 import { suites } from '#strongroom/crypto/suites.js';
-import { openSource } from '#strongroom/engine/source.js';
+import { openSource } from '#strongroom/engine/locate.js';
 import {
   type Card,
   encodeCard,

@@ -6,14 +6,15 @@
  * The last run goes back to the main thread, where the trailer is put behind it.
  */
 import { segmentOverhead } from '../../crypto/floe.ts';
+import type { Control } from '../../engine/control.ts';
 import {
   type UploadedPart,
   type UploadLocation,
   uploadPart,
 } from '../../engine/remote/multipart.ts';
 import type { Payload } from '../segments.ts';
+import type { LeafReporter } from './leaves.ts';
 import type { SegmentSink } from './sinks.ts';
-import type { SinkContext } from './target.ts';
 
 /** Which runs of a payload one machine of several makes. */
 export interface RunShare {
@@ -76,6 +77,13 @@ export interface TailReport {
   readonly tail: Uint8Array;
 }
 
+export interface PartsContext {
+  readonly control: Control;
+  readonly signal: AbortSignal;
+  readonly report: (report: PartReport | TailReport) => void;
+  readonly leaves: LeafReporter;
+}
+
 /** Parts of one thread that are under way, and what they may take in all. */
 const mostUploads = 4;
 const uploadBytes = 2 ** 26;
@@ -83,7 +91,7 @@ const uploadBytes = 2 ** 26;
 export function intoParts(
   target: PartsTarget,
   payload: Payload,
-  { signal, report, leaves, control }: SinkContext,
+  { signal, report, leaves, control }: PartsContext,
 ): SegmentSink {
   const { front, runSegments, upload, share } = target;
   const room = roomOf(target, payload);

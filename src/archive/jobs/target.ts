@@ -6,10 +6,11 @@ import { readFully } from '../../engine/files.ts';
 import { type LeafBuffer, type Payload, plaintextBytes, segmentOffset } from '../segments.ts';
 import { type Claim, claimFrom, claimRuns, claimSpans } from '../stream.ts';
 import { type JournalTarget, RunJournal, type RunReport } from './journal.ts';
-import type { LeafReport, LeafReporter } from './leaves.ts';
+import type { LeafReport } from './leaves.ts';
 import {
   intoParts,
   type PartReport,
+  type PartsContext,
   type PartsTarget,
   segmentsOfRun,
   type TailReport,
@@ -26,11 +27,8 @@ export type OutputReport = PartReport | TailReport | RunReport;
 
 export type SealJobReport = LeafReport | OutputReport;
 
-export interface SinkContext {
-  readonly control: Control;
-  readonly signal: AbortSignal;
+export interface SinkContext extends PartsContext {
   readonly report: (report: SealJobReport) => void;
-  readonly leaves: LeafReporter;
 }
 
 /** @param payload has no segments where it is not known yet, as that of a pipe. */

@@ -1,7 +1,8 @@
 /** Holds every ciphertext segment against the content root; needs no key. */
 import type { Control } from '../../engine/control.ts';
 import { using } from '../../engine/files.ts';
-import { openSource, type SourceLocation } from '../../engine/source.ts';
+import { openSource } from '../../engine/locate.ts';
+import type { SourceLocation } from '../../engine/source.ts';
 import type { TreeLocation } from '../../engine/tree.ts';
 import { type Payload, plaintextBytes, SegmentReader } from '../segments.ts';
 import { claimFrom, SegmentStream } from '../stream.ts';

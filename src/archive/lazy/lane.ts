@@ -4,7 +4,8 @@
  */
 import { createThreadCipher, type FloeState } from '../../crypto/floe.ts';
 import { treeHashes } from '../../crypto/hash.ts';
-import { openSource, type SourceLocation } from '../../engine/source.ts';
+import { openSource } from '../../engine/locate.ts';
+import type { SourceLocation } from '../../engine/source.ts';
 import { leafPrefixBytes, type TreeLocation } from '../../engine/tree.ts';
 import { StrongroomError } from '../../errors.ts';
 import { isFinal, LeafBuffer, leafBufferBytes, type Payload, SegmentReader } from '../segments.ts';

@@ -4,7 +4,7 @@ import { type Access as ArchiveAccess, unlock } from '../../archive/reader.ts';
 import { trustSeal } from '../../archive/seal.ts';
 import { fromBase64, wipe } from '../../bytes.ts';
 import { using } from '../../engine/files.ts';
-import { locationOf, openSource } from '../../engine/source.ts';
+import { locationOf, openSource } from '../../engine/locate.ts';
 import { StrongroomError } from '../../errors.ts';
 import type { Card } from '../../keys/card.ts';
 import type { Identity } from '../../keys/identity.ts';

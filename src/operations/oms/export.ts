@@ -2,7 +2,7 @@
 import { type Access, unlock } from '../../archive/reader.ts';
 import { type Freshness, holdEpoch } from '../../custody/epochs/freshness.ts';
 import { using } from '../../engine/files.ts';
-import { locationOf, openSource } from '../../engine/source.ts';
+import { locationOf, openSource } from '../../engine/locate.ts';
 import { StrongroomError } from '../../errors.ts';
 import type { Identity } from '../../keys/identity.ts';
 import { encodeEnvelope } from '../../provenance/oms/envelope.ts';

@@ -1,6 +1,7 @@
 /** The place of a new archive, from what its user calls it. */
+
+import { locationOf } from '../../engine/locate.ts';
 import { shownName } from '../../engine/remote/location.ts';
-import { locationOf } from '../../engine/source.ts';
 import { StrongroomError } from '../../errors.ts';
 import type { Identity } from '../../keys/identity.ts';
 import { objectOutput } from './object.ts';

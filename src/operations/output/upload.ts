@@ -1,6 +1,7 @@
 /** How an upload ends: the last parts, the name, and a look at what has it. */
 import { equal } from '../../bytes.ts';
 import { using } from '../../engine/files.ts';
+import { openSource } from '../../engine/locate.ts';
 import { nameOf, type S3Location } from '../../engine/remote/location.ts';
 import {
   compositeCrc32,
@@ -10,7 +11,7 @@ import {
   type UploadLocation,
   uploadPart,
 } from '../../engine/remote/multipart.ts';
-import { openSource, readExactly } from '../../engine/source.ts';
+import { readExactly } from '../../engine/source.ts';
 import { StrongroomError } from '../../errors.ts';
 
 /** What a part holds as long as there are not too many of them. */

@@ -18,7 +18,7 @@ import type { BodyOf } from '../../scale/document.ts';
 import { countRanges } from '../../scale/winners.ts';
 import { finishTree, placeExtents } from '../extract.ts';
 import { chosenOf, eachChosen } from './chosen.ts';
-import { assertComplete, type FinishedWork, type Finishing } from './finish.ts';
+import { assertComplete, type FinishedWork, type Finishing } from './finishing.ts';
 import { readReceipts } from './place.ts';
 import { readOpening } from './secrets.ts';
 import { openPlanned, placeOf, rangeOf, spansOf } from './work-open.ts';

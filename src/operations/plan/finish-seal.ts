@@ -10,6 +10,7 @@ import { runParallel } from '../../archive/worker.ts';
 import { concat, equal, hex } from '../../bytes.ts';
 import { ciphertextBytes } from '../../crypto/floe.ts';
 import { using } from '../../engine/files.ts';
+import { locationOf, openSource } from '../../engine/locate.ts';
 import { PiecesReader } from '../../engine/pieces.ts';
 import type { S3Location } from '../../engine/remote/location.ts';
 import {
@@ -19,7 +20,7 @@ import {
   listParts,
 } from '../../engine/remote/multipart.ts';
 import { deleteObject } from '../../engine/remote/objects.ts';
-import { locationOf, type OpenedSource, openSource } from '../../engine/source.ts';
+import type { OpenedSource } from '../../engine/source.ts';
 import { asStrongroomError, exitStatus, isStrongroomError, StrongroomError } from '../../errors.ts';
 import { trustCards } from '../../keys/policy.ts';
 import { partsOfRange } from '../../scale/division.ts';
@@ -29,7 +30,7 @@ import { chooseWinners } from '../../scale/winners.ts';
 import type { Beginning } from '../output/beginning.ts';
 import { assertWritten, expectedOf, giveName, sendTail } from '../output/upload.ts';
 import { chosenOf, eachChosen } from './chosen.ts';
-import { assertComplete, type FinishedWork, type Finishing } from './finish.ts';
+import { assertComplete, type FinishedWork, type Finishing } from './finishing.ts';
 import { readReceipts } from './place.ts';
 import { readSealing, resume } from './secrets.ts';
 import { uploadOf } from './show.ts';

@@ -3,7 +3,7 @@ import { StrongroomError } from '../../errors.ts';
 import { listOf } from '../../scale/division.ts';
 import type { BodyOf } from '../../scale/document.ts';
 import { badRanges, countRanges } from '../../scale/winners.ts';
-import { assertComplete, type FinishedWork, type Finishing } from './finish.ts';
+import { assertComplete, type FinishedWork, type Finishing } from './finishing.ts';
 import { readReceipts } from './place.ts';
 
 export async function finishVerify(

@@ -2,6 +2,7 @@
 import { mkdirSync, readdirSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { using } from '../../engine/files.ts';
+import { locationOf, openSource } from '../../engine/locate.ts';
 import {
   isRemote,
   remoteLocation,
@@ -10,7 +11,7 @@ import {
 } from '../../engine/remote/location.ts';
 import { putNewObject } from '../../engine/remote/multipart.ts';
 import { listObjects } from '../../engine/remote/objects.ts';
-import { locationOf, openSource, readExactly } from '../../engine/source.ts';
+import { readExactly } from '../../engine/source.ts';
 import {
   asStrongroomError,
   type ErrorCode,

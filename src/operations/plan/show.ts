@@ -1,6 +1,7 @@
 /** What a plan says, and how far it is. */
+
+import { locationOf } from '../../engine/locate.ts';
 import { listParts } from '../../engine/remote/multipart.ts';
-import { locationOf } from '../../engine/source.ts';
 import { StrongroomError } from '../../errors.ts';
 import type { Identity } from '../../keys/identity.ts';
 import { type Trust, trustCards } from '../../keys/policy.ts';

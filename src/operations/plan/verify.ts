@@ -3,7 +3,7 @@ import { readFloeHeader, readFront, readManifestBytes } from '../../archive/read
 import { hex } from '../../bytes.ts';
 import type { Freshness } from '../../custody/epochs/freshness.ts';
 import { using } from '../../engine/files.ts';
-import { locationOf, openSource } from '../../engine/source.ts';
+import { locationOf, openSource } from '../../engine/locate.ts';
 import { StrongroomError } from '../../errors.ts';
 import type { Identity } from '../../keys/identity.ts';
 import type { Trust } from '../../keys/policy.ts';

@@ -8,17 +8,18 @@ import { parents } from '../../archive/select.ts';
 import { runParallel } from '../../archive/worker.ts';
 import { equal, fromHex } from '../../bytes.ts';
 import { exists, using } from '../../engine/files.ts';
+import { locationOf, openSource } from '../../engine/locate.ts';
 import { createDirectory } from '../../engine/output.ts';
 import { sharedNumbers } from '../../engine/shared.ts';
-import { locationOf, type OpenedSource, openSource } from '../../engine/source.ts';
+import type { OpenedSource } from '../../engine/source.ts';
 import { StrongroomError } from '../../errors.ts';
 import { type Span, shareOf } from '../../scale/division.ts';
 import type { BodyOf, WorkPlan } from '../../scale/document.ts';
 import type { Opening } from '../../scale/private.ts';
 import { finishTree, placeExtents, prepareTree, wantedSegments } from '../extract.ts';
 import { readReceipts } from './place.ts';
+import { type Range, type RangeWork, wipeWindows } from './range.ts';
 import { openWindows, readOpening } from './secrets.ts';
-import { type Range, type RangeWork, wipeWindows } from './work.ts';
 
 export async function openRange(range: Range, body: BodyOf<'open'>): Promise<RangeWork> {
   const { plan, worker, index, options, signal } = range;

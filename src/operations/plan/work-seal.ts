@@ -6,9 +6,9 @@ import { LeafCollector } from '../../archive/jobs/leaves.ts';
 import { type PartsTarget, partsBytes } from '../../archive/jobs/parts.ts';
 import { runParallel } from '../../archive/worker.ts';
 import { base64 } from '../../bytes.ts';
+import { locationOf } from '../../engine/locate.ts';
 import { headOf, listParts, type UploadedPart } from '../../engine/remote/multipart.ts';
 import { sharedBytes } from '../../engine/shared.ts';
-import { locationOf } from '../../engine/source.ts';
 import { StrongroomError } from '../../errors.ts';
 import { partsOfRange, segmentsOfPart } from '../../scale/division.ts';
 import type { BodyOf } from '../../scale/document.ts';
@@ -16,9 +16,9 @@ import type { ReceiptPart } from '../../scale/receipt.ts';
 import { assertUnreadAsPlanned, piecesFor, realPath } from '../../scale/stream.ts';
 import { isHeld } from '../../scale/winners.ts';
 import { readReceipts } from './place.ts';
+import { type Range, type RangeWork, wipeWindows } from './range.ts';
 import { frontOfPlan, openWindows, readSealing } from './secrets.ts';
 import { uploadOf } from './show.ts';
-import { type Range, type RangeWork, wipeWindows } from './work.ts';
 
 /** What the parts of an upload may take in memory. */
 const usualPartMemory = 2 ** 31;

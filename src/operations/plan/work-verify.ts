@@ -6,7 +6,7 @@ import { isStrongroomError } from '../../errors.ts';
 import { shareOf } from '../../scale/division.ts';
 import type { BodyOf } from '../../scale/document.ts';
 import { readReceipts } from './place.ts';
-import type { Range, RangeWork } from './work.ts';
+import type { Range, RangeWork } from './range.ts';
 import { openPlanned, placeOf } from './work-open.ts';
 
 /** What says that the archive is not what was sealed. */

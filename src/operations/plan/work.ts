@@ -2,64 +2,18 @@
  * One range of a plan, by one worker. It is all that a scheduler has to start, as often as it
  * likes: a range that is done already is left as it is.
  */
-import { wipe } from '../../bytes.ts';
-import type { RunOptions } from '../../engine/pool.ts';
 import { asStrongroomError, StrongroomError } from '../../errors.ts';
 import { isValidAt } from '../../keys/card.ts';
 import { assertMayProcess } from '../../keys/enforce.ts';
-import type { Identity } from '../../keys/identity.ts';
-import type { Trust } from '../../keys/policy.ts';
 import { assertCurrent, type WorkPlan } from '../../scale/document.ts';
-import { createReceipt, type Done, mayDo, newAttempt } from '../../scale/receipt.ts';
+import { createReceipt, mayDo, newAttempt } from '../../scale/receipt.ts';
 import { timeOf } from '../../time.ts';
 import { receiptsAt } from './place.ts';
+import type { Range, RangeReport, RangeWork, WorkOptions } from './range.ts';
 import { readTrusted } from './show.ts';
 import { openRange } from './work-open.ts';
 import { sealRange } from './work-seal.ts';
 import { verifyRange } from './work-verify.ts';
-
-export interface WorkOptions extends RunOptions {
-  /** The worker's. */
-  readonly identity: Identity;
-  /** Whose plans are followed. */
-  readonly trust: Trust;
-  /** Of a plan to open without an output: the directory to be, on this machine. */
-  readonly output?: string | undefined;
-  /** Of a plan to seal: where its source is on this machine, if it is elsewhere. */
-  readonly source?: string | undefined;
-  /** Of a plan to open or to verify: where its archive is, as this machine sees it. */
-  readonly archive?: string | undefined;
-  /** What parts of an upload may take in memory, in bytes; 2 GiB by default. */
-  readonly partMemory?: number | undefined;
-}
-
-export interface RangeReport {
-  readonly index: number;
-  /** `already`: a receipt of it was there, and what it tells of as well. */
-  readonly state: 'done' | 'already';
-  /** Of plaintext. */
-  readonly bytes: number;
-  readonly segments: number;
-  /** Of the upload; 0 where there is none. */
-  readonly parts: number;
-}
-
-/** What a range comes to, apart from its receipt. */
-export interface RangeWork extends Omit<RangeReport, 'index' | 'state'> {
-  /** What the receipt says; absent when all was done before. */
-  readonly done?: Done;
-  /** Thrown when the receipt is written. */
-  readonly failure?: StrongroomError;
-}
-
-export interface Range {
-  readonly plan: WorkPlan;
-  /** Which of the plan's workers this is. */
-  readonly worker: number;
-  readonly index: number;
-  readonly options: WorkOptions;
-  readonly signal: AbortSignal;
-}
 
 /**
  * Does range `index` of the plan at `location`, and writes a receipt.
@@ -71,21 +25,29 @@ export async function workRange(
   index: number,
   options: WorkOptions,
 ): Promise<RangeReport> {
-  const { signal = new AbortController().signal, identity } = options;
   try {
-    const plan = await readTrusted(location, options);
-    const worker = assertMayWork(plan, index, options);
-    const range = { plan, worker, index, options, signal };
-    const { done, failure, ...counted } = await doRange(range);
-    if (done === undefined) return { index, state: 'already', ...counted };
-    const attempt = newAttempt();
-    const receipt = createReceipt(plan, index, attempt, done, identity);
-    await receiptsAt(plan.body.receipts, signal).write(index, attempt, receipt);
-    if (failure !== undefined) throw failure;
-    return { index, state: 'done', ...counted };
+    return await workPlanned(await readTrusted(location, options), index, options);
   } catch (error) {
     throw asStrongroomError(error);
   }
+}
+
+/** The same, of a plan that was read and is trusted. */
+export async function workPlanned(
+  plan: WorkPlan,
+  index: number,
+  options: WorkOptions,
+): Promise<RangeReport> {
+  const { signal = new AbortController().signal, identity } = options;
+  const worker = assertMayWork(plan, index, options);
+  const range = { plan, worker, index, options, signal };
+  const { done, failure, ...counted } = await doRange(range);
+  if (done === undefined) return { index, state: 'already', ...counted };
+  const attempt = newAttempt();
+  const receipt = createReceipt(plan, index, attempt, done, identity);
+  await receiptsAt(plan.body.receipts, signal).write(index, attempt, receipt);
+  if (failure !== undefined) throw failure;
+  return { index, state: 'done', ...counted };
 }
 
 function doRange(range: Range): Promise<RangeWork> {
@@ -138,7 +100,3 @@ export function assertMayWork(
   assertMayProcess(trust, card);
   return at;
 }
-
-/** Wipes the keys of windows. */
-export const wipeWindows = (windows: readonly { readonly key: Uint8Array }[]): void =>
-  wipe(...windows.map(({ key }) => key));

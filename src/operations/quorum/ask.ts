@@ -11,7 +11,7 @@ import {
 } from '../../custody/quorum/question.ts';
 import type { RequestKey } from '../../custody/quorum/request-key.ts';
 import { using } from '../../engine/files.ts';
-import { locationOf, openSource } from '../../engine/source.ts';
+import { locationOf, openSource } from '../../engine/locate.ts';
 import { StrongroomError } from '../../errors.ts';
 import { assertSealable } from '../../keys/card.ts';
 import { assertMayProtect } from '../../keys/enforce.ts';

@@ -8,7 +8,7 @@ import { decodeQuestion, type Question, type QuestionKind } from '../../custody/
 import { assertMayTakePart, knownCard } from '../../custody/quorum/standing.ts';
 import { assertAsks } from '../../custody/quorum/tally.ts';
 import { using } from '../../engine/files.ts';
-import { locationOf, openSource } from '../../engine/source.ts';
+import { locationOf, openSource } from '../../engine/locate.ts';
 import type { Trust } from '../../keys/policy.ts';
 import { timeOf } from '../../time.ts';
 import { readAttested, type SealReport, sealReport } from '../attested.ts';

@@ -1,6 +1,7 @@
 /** Headers that tell a server who asks: where they go, and where they do not. */
 import { describe, expect, it } from 'vitest';
-import { locationOf, openSource, readExactly } from '#strongroom/engine/source.js';
+import { locationOf, openSource } from '#strongroom/engine/locate.js';
+import { readExactly } from '#strongroom/engine/source.js';
 import { authorizeHttp, isStrongroomError, verify } from '#strongroom/index.js';
 import { noise, outcome } from '../../support/archive.ts';
 import { type Fault, serveRanges } from '../../support/ranges.ts';

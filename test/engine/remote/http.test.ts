@@ -1,8 +1,9 @@
 /** Ranges from a real server that does what servers and networks do on bad days. */
 import { createServer } from 'node:http';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { openSource } from '#strongroom/engine/locate.js';
 import { openHttp } from '#strongroom/engine/remote/http.js';
-import { type OpenedSource, openSource, readExactly } from '#strongroom/engine/source.js';
+import { type OpenedSource, readExactly } from '#strongroom/engine/source.js';
 import { noise, outcome } from '../../support/archive.ts';
 import { type Fault, rangeHeaders, serveRanges } from '../../support/ranges.ts';
 

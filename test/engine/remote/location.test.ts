@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { locationOf } from '#strongroom/engine/locate.js';
 import { remoteLocation, shownName } from '#strongroom/engine/remote/location.js';
-import { locationOf } from '#strongroom/engine/source.js';
 import { outcome } from '../../support/archive.ts';
 
 describe('an address', () => {

@@ -2,7 +2,8 @@
 import type { Queue, Worker } from 'bullmq';
 import { asStrongroomError, StrongroomError } from '../../../errors.ts';
 import { trustCards } from '../../../keys/policy.ts';
-import { type FinishOptions, type FinishReport, finishPlan } from '../finish.ts';
+import { finishPlan } from '../finish.ts';
+import type { FinishOptions, FinishReport } from '../finishing.ts';
 import { describePlan } from '../show.ts';
 import { connectionTo, finishJob, holding, pause, queueNames } from './connection.ts';
 

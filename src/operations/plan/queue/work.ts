@@ -3,8 +3,9 @@ import type { Job, Queue, Worker } from 'bullmq';
 import { z } from 'zod';
 import type { Progress } from '../../../engine/pool.ts';
 import { asStrongroomError, type ErrorCode, StrongroomError } from '../../../errors.ts';
+import type { RangeReport, WorkOptions } from '../range.ts';
 import { readTrusted } from '../show.ts';
-import { assertMayWork, type RangeReport, type WorkOptions, workRange } from '../work.ts';
+import { assertMayWork, workPlanned } from '../work.ts';
 import { type Connection, connectionTo, holding, pause, queueNames } from './connection.ts';
 
 export interface QueueWorkOptions extends WorkOptions {
@@ -80,7 +81,7 @@ export async function workQueue(
       if (data === undefined) throw new StrongroomError('USAGE', 'a job of the queue is not ours');
       const onProgress = throttled((progress) => taken.updateProgress({ ...progress }));
       const { signal } = stop;
-      const found = await workRange(location, data.index, { ...options, signal, onProgress });
+      const found = await workPlanned(plan, data.index, { ...options, signal, onProgress });
       state[found.state] += 1;
       options.onRange?.(found);
       return found;

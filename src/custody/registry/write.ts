@@ -12,7 +12,6 @@ import { createDirectory, createFile } from '../../engine/output.ts';
 import { asStrongroomError, StrongroomError } from '../../errors.ts';
 import { type Card, encodeCard } from '../../keys/card.ts';
 import { sharesKey } from '../../keys/policy.ts';
-import type { Role } from '../../keys/roles.ts';
 import type { Signer } from '../../keys/signed.ts';
 import { faultInEvent, type KeyEvent, type KeyState, latest } from '../../keys/states.ts';
 import { timeOf } from '../../time.ts';
@@ -20,15 +19,7 @@ import { type EventBody, encodeEvent, encodeHead, faultInBody, fileDigest } from
 import { eventName, type RegisteredEvent, type RegisteredKey, type Registry } from './read.ts';
 
 /** What an administrator states of a key; what is absent is not the case. */
-export interface Change {
-  readonly state: KeyState;
-  readonly roles: readonly Role[];
-  readonly activates?: string | undefined;
-  readonly expires?: string | undefined;
-  readonly compromised?: string | undefined;
-  readonly successor?: string | undefined;
-  readonly reason?: string | undefined;
-}
+export type Change = Omit<KeyEvent, 'time'>;
 
 /** Who states it, and when: the clock's time unless another is named. */
 export interface Statement {

@@ -153,6 +153,7 @@ const codes = {
   PLAN_EXPIRED: [failure, 'make a new plan'],
   PLAN_INCOMPLETE: [failure, 'let workers do those ranges, then finish again'],
   NOT_A_WORKER: [noKey, 'give the identity of a card that the plan was made with'],
+  STAGE_INVALID: [verification, 'find out which worker put it there, and remove it'],
   RECEIPT_INVALID: [verification, 'remove it, and do its range again'],
   QUEUE_UNAVAILABLE: [failure, 'install them beside strongroom: npm install bullmq ioredis'],
   QUEUE_FAILED: [failure, 'check the address of the queue, and that Redis runs there'],

@@ -30,7 +30,7 @@ const common = {
  * Whether a path is safe, and how entries fit together, is for `assertSafePath` and
  * `assertNoCollisions`: a schema could not say which rule was broken.
  */
-export const entrySchema: z.ZodType<Entry> = z.discriminatedUnion('type', [
+const entrySchema: z.ZodType<Entry> = z.discriminatedUnion('type', [
   z.strictObject({
     ...common,
     type: z.literal('file'),
@@ -47,8 +47,11 @@ const omsSchema = z.strictObject({
   shardSize: z.int().min(1).exactOptional(),
 });
 
+/** All that a payload holds. */
+export const entriesSchema = z.array(entrySchema).max(maxEntries);
+
 const document = z.strictObject({
-  entries: z.array(entrySchema).max(maxEntries),
+  entries: entriesSchema,
   length: z.int().min(0),
   oms: omsSchema.exactOptional(),
   type: z.literal('strongroom/manifest'),
@@ -108,6 +111,27 @@ export function openManifest(
     maxBytes: maxManifestBytes,
   });
   if (length !== payloadLength) throw invalid('the manifest states another length than the seal');
+  assertEntries(entries, length, invalid);
+  if (oms === undefined) return { entries, length };
+  const files = entries.filter((entry) => entry.type === 'file');
+  const fits = (digests: readonly string[] | undefined, i: number) =>
+    digests?.length === shardCount(files[i]?.size ?? 0, oms);
+  if (oms.digests.length !== files.length || !oms.digests.every(fits)) {
+    throw invalid('the manifest does not have the digests that its files ask for');
+  }
+  return { entries, length, oms };
+}
+
+/**
+ * The rules of "Paths and entries" for all that a payload of `length` bytes holds.
+ * @param invalid makes the error for what is wrong with more than a path.
+ * @throws StrongroomError ENTRY_UNSAFE, and what `invalid` makes.
+ */
+export function assertEntries(
+  entries: readonly Entry[],
+  length: number,
+  invalid: (what: string) => StrongroomError,
+): void {
   let end = 0;
   for (const entry of entries) {
     assertSafePath(entry.path);
@@ -117,12 +141,4 @@ export function openManifest(
     if (end > length) throw invalid(`${printable(entry.path)} reaches beyond the payload`);
   }
   assertNoCollisions(entries);
-  if (oms === undefined) return { entries, length };
-  const files = entries.filter((entry) => entry.type === 'file');
-  const fits = (digests: readonly string[] | undefined, i: number) =>
-    digests?.length === shardCount(files[i]?.size ?? 0, oms);
-  if (oms.digests.length !== files.length || !oms.digests.every(fits)) {
-    throw invalid('the manifest does not have the digests that its files ask for');
-  }
-  return { entries, length, oms };
 }

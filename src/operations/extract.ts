@@ -48,6 +48,45 @@ export function prepareTree(root: string, entries: readonly Entry[]): Extent[] {
  * @throws StrongroomError JOURNAL_INVALID for a name that cannot be one of theirs.
  */
 export function sweepTree(root: string, entries: readonly Entry[]): void {
+  visitTree(root, entries, {
+    file: (stat, { size }) =>
+      stat.isFile() && isOwn(stat) && stat.nlink === 1 && size > 0 && stat.size <= size,
+    directory: isOwn,
+    strange: (at) => rmSync(at, { recursive: true }),
+  });
+}
+
+/**
+ * Holds what others put below `root` to be just the files and directories of these entries, none
+ * of them a link or one that has a second name. What the files hold is not looked at.
+ * @throws StrongroomError STAGE_INVALID for what is too much; PLAN_INCOMPLETE for what is missing.
+ */
+export function assertTree(root: string, entries: readonly Entry[]): void {
+  const missing = new Set(entries.map(({ path }) => path));
+  visitTree(root, entries, {
+    file: (stat, { path, size }) =>
+      stat.isFile() && stat.nlink === 1 && stat.size === size && missing.delete(path),
+    directory: (_, path) => missing.delete(path) || true,
+    strange(at) {
+      const message = `${at}: is not what was sealed`;
+      throw new StrongroomError('STAGE_INVALID', message, { file: at });
+    },
+  });
+  for (const path of missing) {
+    const at = join(root, path);
+    throw new StrongroomError('PLAN_INCOMPLETE', `${at}: is not there`, { file: at });
+  }
+}
+
+interface Visitor {
+  file(stat: Stats, entry: FileEntry): boolean;
+  directory(stat: Stats, path: string): boolean;
+  /** Told of what is no entry, or is refused as one. */
+  strange(at: string): void;
+}
+
+/** Goes through all below `root`, and gives what is taken for an entry its mode. */
+function visitTree(root: string, entries: readonly Entry[], visitor: Visitor): void {
   const files = new Map<string, FileEntry>();
   const directories = new Set<string>();
   for (const entry of entries) {
@@ -61,21 +100,19 @@ export function sweepTree(root: string, entries: readonly Entry[]): void {
       if (!Buffer.from(`${name}`).equals(name)) throw strange(at);
       const stat = lstatSync(at);
       const entry = files.get(path);
-      if (directories.has(path) && stat.isDirectory() && isOwn(stat)) {
+      const isDirectory = directories.has(path) && stat.isDirectory();
+      if (isDirectory && visitor.directory(stat, path)) {
         chmodSync(at, directoryMode & ~process.umask());
         visit(at, `${path}/`);
-      } else if (entry !== undefined && isToBeFilled(stat, entry)) {
+      } else if (entry !== undefined && visitor.file(stat, entry)) {
         chmodSync(at, extractedMode(entry) & ~process.umask());
       } else {
-        rmSync(at, { recursive: true });
+        visitor.strange(at);
       }
     }
   };
   visit(root, '');
 }
-
-const isToBeFilled = (stat: Stats, { size }: FileEntry): boolean =>
-  stat.isFile() && isOwn(stat) && stat.nlink === 1 && size > 0 && stat.size <= size;
 
 const strange = (path: string) =>
   new StrongroomError('JOURNAL_INVALID', `${printable(path)}: is not what was written`, {

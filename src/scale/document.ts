@@ -2,6 +2,7 @@
  * Work plans: a signed line that anybody may read, and behind it what only the planner and the
  * workers can (docs/plans.md, "The plan").
  */
+import { basename, dirname, isAbsolute, join } from 'node:path';
 import { z } from 'zod';
 import { type Core, coreBytes, decodeCore } from '../archive/core.ts';
 import { sealedKeyBytes } from '../archive/filekey.ts';
@@ -17,6 +18,7 @@ import { treeDigest } from '../keys/envelope.ts';
 import type { Identity } from '../keys/identity.ts';
 import { type Trust, trustedCard } from '../keys/policy.ts';
 import { schemas, signaturesVerify, signDocument } from '../keys/signed.ts';
+import { cutText } from '../text.ts';
 import { maxRanges, type Parts } from './division.ts';
 import { maxPrivateBytes } from './private.ts';
 
@@ -210,9 +212,21 @@ function faultIn(
   return faultInParts(body.parts, segments, body.ranges);
 }
 
+/**
+ * The directory that is filled before it gets the name of `output`: beside it, and of this plan
+ * alone, so that no plan can have another one filled.
+ */
+export const stageOf = (output: string, id: string): string => {
+  const name = cutText(basename(output), 40);
+  return join(dirname(output), `.${name}.${id.slice(0, 12)}.partial`);
+};
+
 function faultInOpen(body: BodyOf<'open'>, core: Core): string | undefined {
-  if ((body.output === undefined) !== (body.stage === undefined))
-    return 'names an output without a stage';
+  const { output, stage } = body;
+  if ((output === undefined) !== (stage === undefined)) return 'names an output without a stage';
+  if (output !== undefined && (!isAbsolute(output) || stage !== stageOf(output, body.id))) {
+    return 'names a stage that is not its own';
+  }
   if (body.output === undefined && body.by === 'segments') return 'names no output';
   return fromHex(body.contentRoot).length === core.suite.hash.bytes
     ? undefined
@@ -229,8 +243,8 @@ function faultInParts(
 }
 
 /**
- * Holds a plan to be of someone whom the reader trusts: as an author, or, unless it is to seal,
- * as a custodian.
+ * Holds a plan to be of someone whom the reader trusts: as an author, since who plans says what
+ * the content is, or, if it is to verify, as a custodian.
  * @throws StrongroomError PLAN_UNTRUSTED, KEY_COMPROMISED.
  */
 export function trustPlan(plan: WorkPlan, trust: Trust): Card {
@@ -240,7 +254,7 @@ export function trustPlan(plan: WorkPlan, trust: Trust): Card {
     new StrongroomError('PLAN_UNTRUSTED', `${name}: ${what}`, { file: name });
   const card =
     trustedCard(trust, 'author', planner.keys) ??
-    (body.kind === 'seal' ? undefined : trustedCard(trust, 'custodian', planner.keys));
+    (body.kind === 'verify' ? trustedCard(trust, 'custodian', planner.keys) : undefined);
   if (card === undefined || card.suite !== core.suite)
     throw untrusted('was made by someone who is not trusted');
   if (!plan.verifies(card)) throw untrusted(`the signature of ${card.name} on the plan is wrong`);

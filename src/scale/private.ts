@@ -4,7 +4,7 @@
  */
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import { z } from 'zod';
-import { entrySchema } from '../archive/manifest.ts';
+import { assertEntries, entriesSchema } from '../archive/manifest.ts';
 import { claimsSchema } from '../archive/seal.ts';
 import { base64, concat, fromBase64, fromHex } from '../bytes.ts';
 import { decryptAll, encryptAll } from '../crypto/floe.ts';
@@ -28,7 +28,7 @@ const sealing = z.strictObject({
   /** Absolute; what paths are relative to. */
   base: path,
   claims: claimsSchema.exactOptional(),
-  entries: z.array(entrySchema),
+  entries: entriesSchema,
   /** What the stream is made of beside its headers, none of it empty: a column each. */
   files: z.strictObject({
     at: z.array(whole),
@@ -45,7 +45,7 @@ const sealing = z.strictObject({
 });
 
 const opening = z.strictObject({
-  entries: z.array(entrySchema),
+  entries: entriesSchema,
   /** By files: how many of the files each range has. */
   files: z.array(whole).exactOptional(),
   type: z.literal('strongroom/plan-opening'),
@@ -71,7 +71,7 @@ export function sealPrivate(
 }
 
 /** An encrypted private part. */
-interface Hidden {
+export interface Hidden {
   readonly bytes: Uint8Array;
   readonly context: PlanContext;
   readonly planKey: Uint8Array;
@@ -80,13 +80,46 @@ interface Hidden {
 }
 
 /** @throws StrongroomError PLAN_INVALID. */
-export const openSealing = (hidden: Hidden): Sealing => openPrivate(hidden, sealing);
+export function openSealing(hidden: Hidden): Sealing {
+  const content = openPrivate(hidden, sealing);
+  const { at, ...columns } = content.files;
+  if (Object.values(columns).every(({ length }) => length === at.length)) return content;
+  const message = `${whatOf(hidden)}: does not say of all files the same`;
+  throw new StrongroomError('PLAN_INVALID', message, { file: hidden.name });
+}
 
-/** @throws StrongroomError PLAN_INVALID. */
-export const openOpening = (hidden: Hidden): Opening => openPrivate(hidden, opening);
+/** What a plan to open says of its ranges, for everybody. */
+interface Division {
+  readonly by: 'segments' | 'files';
+  readonly payload: { readonly length: number };
+  readonly ranges: number;
+}
 
-function openPrivate<T>({ bytes, context, planKey, name }: Hidden, schema: z.ZodType<T>): T {
-  const what = `${name}: private part`;
+/**
+ * Whoever made the plan may be trusted with what the files hold, and is not with where they go:
+ * entries keep the rules that a manifest's do.
+ * @throws StrongroomError PLAN_INVALID, ENTRY_UNSAFE.
+ */
+export function openOpening(hidden: Hidden, { by, payload, ranges }: Division): Opening {
+  const content = openPrivate(hidden, opening);
+  const { entries, files } = content;
+  const invalid = (fault: string) =>
+    new StrongroomError('PLAN_INVALID', `${whatOf(hidden)}: ${fault}`, { file: hidden.name });
+  assertEntries(entries, payload.length, invalid);
+  if ((by === 'files') !== (files !== undefined)) throw invalid('is divided in another way');
+  if (files === undefined) return content;
+  const all = entries.filter(({ type }) => type === 'file').length;
+  if (files.length === ranges && files.reduce((sum, count) => sum + count, 0) === all) {
+    return content;
+  }
+  throw invalid('does not divide all files among the ranges');
+}
+
+const whatOf = ({ name }: Hidden): string => `${name}: private part`;
+
+function openPrivate<T>(hidden: Hidden, schema: z.ZodType<T>): T {
+  const { bytes, context, planKey, name } = hidden;
+  const what = whatOf(hidden);
   let plaintext: Uint8Array;
   try {
     plaintext = decryptAll(planKey, aadOf(context), segmentBytes, bytes);

@@ -3,7 +3,7 @@
  * machine, perhaps under another directory, of the same files.
  */
 import { lstatSync, realpathSync } from 'node:fs';
-import { isAbsolute, relative, resolve, sep } from 'node:path';
+import { isAbsolute, join, relative, resolve, sep } from 'node:path';
 import type { Plan } from '../archive/plan.ts';
 import { type Fingerprint, fingerprintFrom, sourceChanged } from '../engine/files.ts';
 import { type Pieces, shareFiles } from '../engine/pieces.ts';
@@ -59,14 +59,14 @@ export function piecesFor(
   length: number,
   span: Span,
   name: string,
-  elsewhere = base,
+  elsewhere?: string,
 ): Pieces {
   const wanted = [...files.at.keys()].filter((i) => {
     const at = files.at[i] as number;
     return at < span.to && at + (files.sizes[i] as number) > span.from;
   });
   const found = wanted.map((i) => {
-    const path = resolve(elsewhere, files.paths[i] as string);
+    const path = placeIn(base, files.paths[i] as string, elsewhere);
     const planned = { size: files.sizes[i] as number, mtime: files.mtimes[i] as string };
     return { path, at: files.at[i] as number, fingerprint: assertAsPlanned(path, planned) };
   });
@@ -109,12 +109,26 @@ export function assertUnreadAsPlanned(
   { unread, base }: Sealing,
   ranges: number,
   index: number,
-  elsewhere = base,
+  elsewhere?: string,
 ): void {
   const { from, to } = shareOf(unread.length, ranges, index);
   for (const { path, ...planned } of unread.slice(from, to)) {
-    assertAsPlanned(resolve(elsewhere, path), planned);
+    assertAsPlanned(placeIn(base, path, elsewhere), planned);
   }
+}
+
+/**
+ * Where a file of a plan is on this machine. In a directory that whoever works has named, it is
+ * that directory: a plan cannot have other files read.
+ * @throws StrongroomError SOURCE_CHANGED.
+ */
+function placeIn(base: string, path: string, elsewhere: string | undefined): string {
+  const at = resolve(elsewhere ?? base, path);
+  if (elsewhere === undefined || at === elsewhere || at.startsWith(join(elsewhere, sep))) return at;
+  throw new StrongroomError('SOURCE_CHANGED', `${at}: is not in ${elsewhere}`, {
+    file: at,
+    hint: 'leave out --source where files are where they were when it was planned',
+  });
 }
 
 /** Where a directory that may be reached by links really is. */

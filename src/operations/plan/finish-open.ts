@@ -1,5 +1,5 @@
 /** Finishing a plan to open: what workers wrote is looked at, and the stage gets its name. */
-import { lstatSync } from 'node:fs';
+import { constants, lstatSync } from 'node:fs';
 import { basename } from 'node:path';
 import { payloadOffset } from '../../archive/core.ts';
 import { type Extent, shareExtents } from '../../archive/jobs/sinks.ts';
@@ -16,7 +16,7 @@ import { StrongroomError } from '../../errors.ts';
 import type { Span } from '../../scale/division.ts';
 import type { BodyOf } from '../../scale/document.ts';
 import { countRanges } from '../../scale/winners.ts';
-import { finishTree, placeExtents } from '../extract.ts';
+import { assertTree, finishTree, placeExtents } from '../extract.ts';
 import { chosenOf, eachChosen } from './chosen.ts';
 import { assertComplete, type FinishedWork, type Finishing } from './finishing.ts';
 import { readReceipts } from './place.ts';
@@ -31,7 +31,7 @@ export async function finishOpen(
   const { contentRoot, stage, output } = body;
   const { receipts, refused } = await readReceipts(plan, signal);
   const { winners, superseded, missing } = countRanges(body.ranges, receipts);
-  const content = await readOpening(plan, options.identity, body.plannerKey);
+  const content = await readOpening(plan, body, options.identity, body.plannerKey);
   const files = content.entries.filter(({ type }) => type === 'file').length;
   const told = { contentRoot, winners, superseded, refused, files };
   // Each worker gave its files their names; of what lies on other machines nothing can be seen
@@ -56,6 +56,7 @@ export async function finishOpen(
   const spans = Array.from({ length: body.ranges }, (_, range) =>
     spansOf(rangeOf(plan, body, content, range).segments),
   );
+  assertTree(stage, content.entries);
   const checked = await compare(finishing, body, extents, spans.flat());
   finishTree(stage, content.entries);
   target.commit();
@@ -110,7 +111,8 @@ async function compareFiles(
   const { offsets, sizes } = shareExtents(extents);
   const end = (i: number) => (offsets[i] as number) + (sizes[i] as number);
   const written = new Uint8Array(segmentBytes);
-  const files = new FileCache((i) => openToRead((extents[i] as Extent).path));
+  const { O_NOFOLLOW = 0 } = constants;
+  const files = new FileCache((i) => openToRead((extents[i] as Extent).path, O_NOFOLLOW));
   const hold = (plaintext: Uint8Array, at: number, segment: number) => {
     const to = at + plaintext.length;
     for (let i = firstBeyond(extents.length, end, at); i < extents.length; i++) {

@@ -11,7 +11,7 @@ import { createSharedDirectory, type Output } from '../../engine/output.ts';
 import { isRemote } from '../../engine/remote/location.ts';
 import { StrongroomError } from '../../errors.ts';
 import type { Identity } from '../../keys/identity.ts';
-import type { BodyOf } from '../../scale/document.ts';
+import { type BodyOf, stageOf } from '../../scale/document.ts';
 import { prepareTree } from '../extract.ts';
 import {
   beginPlan,
@@ -66,10 +66,8 @@ export async function planOpen(path: string, options: PlanOpenOptions): Promise<
         type: 'strongroom/plan-opening' as const,
         version: 1 as const,
       };
-      const name =
-        output && `.${basename(resolve(output)).slice(0, 60)}.${next.id.slice(0, 12)}.partial`;
       if (output !== undefined) {
-        stage = createSharedDirectory(output, name as string);
+        stage = createSharedDirectory(output, basename(stageOf(resolve(output), next.id)));
         prepareTree(stage.path, entries);
       }
       const body = {

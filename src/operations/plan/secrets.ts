@@ -14,7 +14,13 @@ import {
   type PlanStanza,
   windowsOf,
 } from '../../scale/keys.ts';
-import { type Opening, openOpening, openSealing, type Sealing } from '../../scale/private.ts';
+import {
+  type Hidden,
+  type Opening,
+  openOpening,
+  openSealing,
+  type Sealing,
+} from '../../scale/private.ts';
 import { type Beginning, continueArchive, frontOf } from '../output/beginning.ts';
 
 const contextOf = ({ core, body }: WorkPlan) => ({ core, id: body.id });
@@ -32,7 +38,7 @@ async function withPlanKey<T>(
   plan: WorkPlan,
   identity: Identity,
   stanza: PlanStanza | undefined,
-  use: (hidden: Parameters<typeof openSealing>[0]) => T,
+  use: (hidden: Hidden) => T,
 ): Promise<T> {
   const context = contextOf(plan);
   const planKey = stanza && openPlanKey(context, identity, stanza);
@@ -79,11 +85,13 @@ export const readSealing = (
   stanza: PlanStanza | undefined,
 ): Promise<Sealing> => withPlanKey(plan, identity, stanza, openSealing);
 
+/** @param body the plan's. */
 export const readOpening = (
   plan: WorkPlan,
+  body: BodyOf<'open'>,
   identity: Identity,
   stanza: PlanStanza | undefined,
-): Promise<Opening> => withPlanKey(plan, identity, stanza, openOpening);
+): Promise<Opening> => withPlanKey(plan, identity, stanza, (hidden) => openOpening(hidden, body));
 
 /** The keys of the windows that a span of segments lies in; the caller wipes them. */
 export function openWindows(

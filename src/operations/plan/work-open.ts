@@ -8,6 +8,7 @@ import { parents } from '../../archive/select.ts';
 import { runParallel } from '../../archive/worker.ts';
 import { equal, fromHex } from '../../bytes.ts';
 import { exists, using } from '../../engine/files.ts';
+import { isPrivate } from '../../engine/journal.ts';
 import { locationOf, openSource } from '../../engine/locate.ts';
 import { createDirectory } from '../../engine/output.ts';
 import { sharedNumbers } from '../../engine/shared.ts';
@@ -24,7 +25,7 @@ import { openWindows, readOpening } from './secrets.ts';
 export async function openRange(range: Range, body: BodyOf<'open'>): Promise<RangeWork> {
   const { plan, worker, index, options, signal } = range;
   const { identity, output } = options;
-  const content = await readOpening(plan, identity, body.workers[worker]?.key);
+  const content = await readOpening(plan, body, identity, body.workers[worker]?.key);
   const { entries, segments: wanted } = rangeOf(plan, body, content, index);
   const files = entries.filter(({ type }) => type === 'file');
   assertPlace(body, output);
@@ -170,9 +171,25 @@ function assertPlace({ stage, output: planned }: BodyOf<'open'>, output: string 
   const found =
     lstatSync(stage, { throwIfNoEntry: false }) ??
     lstatSync(planned ?? '', { throwIfNoEntry: false });
-  if (found?.isDirectory()) return;
+  if (found?.isDirectory()) {
+    assertOwn(stage);
+    return;
+  }
   throw new StrongroomError('NOT_FOUND', `${stage}: the stage of the plan is not there`, {
     file: stage,
     hint: `is ${dirname(stage)} the file system that the planner shares?`,
+  });
+}
+
+/**
+ * Whoever else can write to a stage could have files elsewhere overwritten, by a link in it.
+ * @throws StrongroomError STAGE_INVALID.
+ */
+function assertOwn(stage: string): void {
+  const found = lstatSync(stage, { throwIfNoEntry: false });
+  if (found === undefined || isPrivate(found)) return;
+  throw new StrongroomError('STAGE_INVALID', `${stage}: belongs to somebody else`, {
+    file: stage,
+    hint: 'run workers as the user who made the plan',
   });
 }

@@ -1,6 +1,6 @@
 /** Parsers of work plans, of what is hidden in them, and of receipts. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import { createCore } from '#strongroom/archive/core.js';
 import { planSource } from '#strongroom/archive/plan.js';
 import { concat, fromHex } from '#strongroom/bytes.js';
@@ -68,7 +68,9 @@ export async function scaleTargets(scratch: string): Promise<readonly Target[]> 
 }
 
 async function privateTargets(model: string): Promise<readonly Target[]> {
-  const stream = planStream(await planSource(model, { followSymlinks: false }), model);
+  const plan = await planSource(model, { followSymlinks: false });
+  const { length } = plan.pieces;
+  const stream = planStream(plan, model);
   const opening = { entries: stream.entries, type: 'strongroom/plan-opening', version: 1 };
   const core = createCore({
     suite: suites.hybrid,
@@ -100,11 +102,19 @@ async function privateTargets(model: string): Promise<readonly Target[]> {
         return encodeJson(content);
       },
     },
-    {
-      name: 'plan opening',
-      seeds: [encodeJson(opening), encodeJson({ ...opening, files: [1] })],
-      mutate: mutateDocument,
-      parse: (input) => encodeJson(openOpening(hide(input))),
-    },
+    ...(['segments', 'files'] as const).map(
+      (by): Target => ({
+        name: `plan opening by ${by}`,
+        seeds: [encodeJson({ ...opening, ...(by === 'files' ? { files: [1] } : {}) })],
+        mutate: mutateDocument,
+        parse(input) {
+          const content = openOpening(hide(input), { by, payload: { length }, ranges: 1 });
+          for (const { path } of content.entries) {
+            hold(!isAbsolute(path) && !path.split('/').includes('..'), 'a path that leads away');
+          }
+          return encodeJson(content);
+        },
+      }),
+    ),
   ];
 }

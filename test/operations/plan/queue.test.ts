@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import { Queue, QueueEvents } from 'bullmq';
+import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   finishQueued,
@@ -12,6 +13,7 @@ import {
   submitPlan,
   workQueue,
 } from '#strongroom/index.js';
+import { workspace } from '../../support/archive.ts';
 import { cast, expectSame, planned, work } from '../../support/plans.ts';
 
 const { author, first, second, outsider, trust } = cast.hybrid;
@@ -122,6 +124,29 @@ describe.runIf(process.env.STRONGROOM_REDIS === '1')('the queue of a plan', () =
     expect(found).toMatchObject({ done: 3, failed: 1 });
     expect(notices).toEqual(['a job of the queue is not ours']);
     await jobs.close();
+  });
+
+  it('keeps of what failed its code, and no word of where', async () => {
+    const { plan, report } = await planned();
+    await submitPlan(plan, { queue, trust, attempts: 2 });
+    const elsewhere = workspace();
+    const notices: string[] = [];
+    const onNotice = (message: string) => notices.push(message);
+    await workQueue(plan, taking(first, { source: elsewhere, onNotice }));
+    expect(notices).toEqual(expect.arrayContaining([expect.stringContaining(elsewhere)]));
+    const redis = new Redis(queue);
+    const kept: string[] = [];
+    for (const key of await redis.keys(`*${report.id.slice(0, 32)}*`)) {
+      const type = await redis.type(key);
+      if (type === 'hash') kept.push(JSON.stringify(await redis.hgetall(key)));
+      if (type === 'stream') kept.push(JSON.stringify(await redis.xrange(key, '-', '+')));
+    }
+    redis.disconnect();
+    const all = kept.join('\n');
+    expect(all).toContain('SOURCE_CHANGED');
+    for (const place of [elsewhere, 'safetensors', process.cwd(), '.js:']) {
+      expect(all).not.toContain(place);
+    }
   });
 
   it('hands a range back when its worker is told to stop', async () => {

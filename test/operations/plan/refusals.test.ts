@@ -1,5 +1,13 @@
 /** What a plan does not let happen: receipts, plans, workers and sources that are not right. */
-import { mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { describePlan, isStrongroomError, open, trustCards, workRange } from '#strongroom/index.js';
@@ -125,6 +133,19 @@ describe('a worker refuses', () => {
     }
     rmSync(join(copy, 'weights'));
     expect(await outcome(() => work(plan, 1))).toBe('SOURCE_CHANGED');
+  });
+
+  it('to read what is not in the source that it was given', async () => {
+    const elsewhere = join(workspace(), 'secret');
+    writeFileSync(elsewhere, noise(17 * mib));
+    const linked = writeFiles(join(workspace(), 'model'), { none: '' });
+    symlinkSync(elsewhere, join(linked, 'weights'));
+    const { plan } = await planned({ followSymlinks: true }, linked);
+    const error = await work(plan, 1, first, { source: linked }).catch((thrown: unknown) => thrown);
+    expect(isStrongroomError(error, 'SOURCE_CHANGED') && error.message).toMatch(
+      /secret: is not in/,
+    );
+    expect(await work(plan, 1)).toMatchObject({ state: 'done' });
   });
 
   it('a plan of someone whom it does not trust, altered, or expired', async () => {

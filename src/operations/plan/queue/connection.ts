@@ -80,3 +80,12 @@ export const queueFailure = (error: unknown): StrongroomError =>
           cause: error,
         },
       );
+
+/**
+ * A failure as the queue may keep it, for whoever can read there: a code. Messages, and stacks,
+ * name files and places.
+ */
+export function forQueue<E extends Error>(error: E): E {
+  error.stack = '';
+  return error;
+}

@@ -2,10 +2,11 @@
 import type { Queue, Worker } from 'bullmq';
 import { asStrongroomError, StrongroomError } from '../../../errors.ts';
 import { trustCards } from '../../../keys/policy.ts';
+import { cutText } from '../../../text.ts';
 import { finishPlan } from '../finish.ts';
 import type { FinishOptions, FinishReport } from '../finishing.ts';
 import { describePlan } from '../show.ts';
-import { connectionTo, finishJob, holding, pause, queueNames } from './connection.ts';
+import { connectionTo, finishJob, forQueue, holding, pause, queueNames } from './connection.ts';
 
 export interface QueueFinishOptions extends FinishOptions {
   /** `redis://` or `rediss://`. */
@@ -35,7 +36,7 @@ export async function finishQueued(
         finished = await finishPlan(location, options);
       } catch (error) {
         failure = asStrongroomError(error);
-        throw new bullmq.UnrecoverableError(failure.code);
+        throw forQueue(new bullmq.UnrecoverableError(failure.code));
       }
     },
     { connection, ...holding() },
@@ -69,6 +70,6 @@ async function assertKnown(queue: Queue, ended: () => unknown): Promise<void> {
     throw new StrongroomError('QUEUE_LOST', 'the queue says that the plan was finished');
   }
   if (state !== 'failed') return;
-  const why = job?.failedReason ?? '';
+  const why = cutText(job?.failedReason ?? '', 200);
   throw new StrongroomError('QUEUE_STOPPED', `a range was given up: ${why}`);
 }

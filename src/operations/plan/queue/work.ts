@@ -6,7 +6,14 @@ import { asStrongroomError, type ErrorCode, StrongroomError } from '../../../err
 import type { RangeReport, WorkOptions } from '../range.ts';
 import { readTrusted } from '../show.ts';
 import { assertMayWork, workPlanned } from '../work.ts';
-import { type Connection, connectionTo, holding, pause, queueNames } from './connection.ts';
+import {
+  type Connection,
+  connectionTo,
+  forQueue,
+  holding,
+  pause,
+  queueNames,
+} from './connection.ts';
 
 export interface QueueWorkOptions extends WorkOptions {
   /** `redis://` or `rediss://`. */
@@ -98,8 +105,8 @@ export async function workQueue(
         failure = error;
         stop.abort();
       }
-      if (passing.has(error.code)) throw error;
-      throw new to.bullmq.UnrecoverableError(`${error.code}: ${error.message}`);
+      const { UnrecoverableError } = to.bullmq;
+      throw forQueue(new (passing.has(error.code) ? Error : UnrecoverableError)(error.code));
     }
   };
 

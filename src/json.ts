@@ -108,7 +108,7 @@ function canonicalOf(value: unknown, kind: DocumentKind): Uint8Array {
  * follows a bracket, a brace, a comma or a colon outside of strings. On bytes, since a parsed
  * document takes many times the memory of its bytes if they are nothing but brackets.
  */
-function holdsMore(bytes: Uint8Array, most: number): boolean {
+export function holdsMore(bytes: Uint8Array, most: number): boolean {
   if (bytes.length <= most) return false;
   let count = 1;
   for (let at = 0; at < bytes.length && count <= most; at += 1) {
@@ -138,17 +138,37 @@ function endOfString(bytes: Uint8Array, start: number): number {
 export function faultInLayout(source: string, anyNumbers = false): string | undefined {
   const open: Set<string>[] = [];
   // In valid JSON a string before a colon is a name, and braces outside strings nest
-  const tokens = /("[^"\\]*(?:\\.[^"\\]*)*")(\s*:)?|[{}]|(-?[0-9][0-9.eE+-]*)/g;
-  for (const [token, quoted, colon, number] of source.matchAll(tokens)) {
+  const tokens = /["{}]|-?[0-9][0-9.eE+-]*/g;
+  const colon = /\s*:/y;
+  for (let found = tokens.exec(source); found !== null; found = tokens.exec(source)) {
+    const [token] = found;
     if (token === '{') open.push(new Set());
-    if (token === '}') open.pop();
-    if (number !== undefined && !anyNumbers && !/^(?:0|[1-9][0-9]*)$/.test(number)) {
-      return `the number ${number.slice(0, 20)} is not an integer in its one spelling`;
+    else if (token === '}') open.pop();
+    else if (token === '"') {
+      const quoted = source.slice(found.index, endOfQuoted(source, found.index));
+      tokens.lastIndex = found.index + quoted.length;
+      colon.lastIndex = tokens.lastIndex;
+      if (!colon.test(source)) continue;
+      const name: string = JSON.parse(quoted);
+      if (open.at(-1)?.has(name)) return `the member ${JSON.stringify(name)} is there twice`;
+      open.at(-1)?.add(name);
+    } else if (!anyNumbers && !/^(?:0|[1-9][0-9]*)$/.test(token)) {
+      return `the number ${token.slice(0, 20)} is not an integer in its one spelling`;
     }
-    if (quoted === undefined || colon === undefined) continue;
-    const name: string = JSON.parse(quoted);
-    if (open.at(-1)?.has(name)) return `the member ${JSON.stringify(name)} is there twice`;
-    open.at(-1)?.add(name);
   }
   return undefined;
+}
+
+/**
+ * Behind the closing quote of the string that begins at `start`. Not by a regular expression:
+ * one would keep a place to go back to for every escape.
+ */
+function endOfQuoted(source: string, start: number): number {
+  for (let at = start; ; ) {
+    at = source.indexOf('"', at + 1);
+    if (at < 0) return source.length;
+    let first = at;
+    while (source[first - 1] === '\\') first--;
+    if ((at - first) % 2 === 0) return at + 1;
+  }
 }

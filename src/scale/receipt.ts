@@ -10,13 +10,15 @@ import { type Card, isValidAt } from '../keys/card.ts';
 import type { Identity } from '../keys/identity.ts';
 import { schemas, signaturesVerify, signDocument } from '../keys/signed.ts';
 import { timeOf } from '../time.ts';
-import { maxRanges, type Parts, partsOfRange, segmentsOfPart } from './division.ts';
+import { maxRanges, type Parts, partsOfRange, type Span, segmentsOfPart } from './division.ts';
 import type { WorkPlan } from './document.ts';
 
 const payloadType = 'application/vnd.strongroom.plan-receipt.v1+json';
 
 /** Of the file, its newline included. */
 export const maxReceiptBytes = 2 ** 26;
+/** More than one of all parts has. */
+const maxReceiptValues = 2 ** 18;
 /** Segments that a receipt names as bad. */
 export const maxBad = 64;
 
@@ -88,13 +90,23 @@ export function assertReceiptsFit(
   ranges: number,
   hashBytes: number,
 ): void {
-  const first = partsOfRange(parts, payload, ranges, 0);
-  const leaves = Math.ceil(first.segments.to * hashBytes * (4 / 3));
-  const bytes = besideParts + first.parts.to * besideLeaves + leaves;
+  const bytes = bytesFor(partsOfRange(parts, payload, ranges, 0), hashBytes);
   if (bytes <= maxReceiptBytes) return;
   throw new StrongroomError('USAGE', `too much for ${ranges} ranges`, {
     hint: `give --ranges ${ranges * Math.ceil(bytes / maxReceiptBytes)} or more`,
   });
+}
+
+const bytesFor = ({ parts, segments }: Record<'parts' | 'segments', Span>, hashBytes: number) =>
+  besideParts +
+  (parts.to - parts.from) * besideLeaves +
+  Math.ceil((segments.to - segments.from) * hashBytes * (4 / 3));
+
+/** More than a receipt of a range takes; who else can write there must not have more read. */
+export function receiptBytesOf({ body, core }: WorkPlan, index: number): number {
+  if (body.kind !== 'seal') return besideParts;
+  const own = partsOfRange(body.parts, body.payload, body.ranges, index);
+  return Math.min(bytesFor(own, core.suite.hash.bytes), maxReceiptBytes);
 }
 
 export const newAttempt = (): string => hex(randomBytes(8));
@@ -137,6 +149,7 @@ export function decodeReceipt(
     what: `${name}: receipt`,
     code: 'RECEIPT_INVALID',
     maxBytes: maxReceiptBytes - 1,
+    maxValues: maxReceiptValues,
   });
   if (body.plan !== base64(plan.digest)) throw refuse('is of another plan');
   if (body.index !== index) throw refuse(`is of range ${body.index}, not ${index}`);

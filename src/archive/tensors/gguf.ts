@@ -6,7 +6,13 @@
 import { text, viewOf } from '../../bytes.ts';
 import { printable } from '../../text.ts';
 import { ggmlTypes } from './ggml.ts';
-import { elements, maxHeaderBytes, modelInvalid, type TensorInfo } from './tensor.ts';
+import {
+  assertTensorName,
+  elements,
+  maxHeaderBytes,
+  modelInvalid,
+  type TensorInfo,
+} from './tensor.ts';
 
 /** Bounds of what a header may hold; real models stay far below them. */
 const most = {
@@ -95,7 +101,7 @@ function readHeader(reader: Reader, file: string, fileBytes: number): readonly T
   const described: Description[] = [];
   const names = new Set<string>();
   for (let i = 0; i < tensorCount; i++) {
-    const description = describe(reader, refuse);
+    const description = describe(reader, file, refuse);
     const { name, dataOffset } = description;
     if (names.has(name)) throw refuse(`has the tensor ${printable(name)} twice`);
     if (dataOffset % alignment !== 0) throw refuse(`the tensor ${printable(name)} is not aligned`);
@@ -108,8 +114,9 @@ function readHeader(reader: Reader, file: string, fileBytes: number): readonly T
 
 type Refuse = (what: string) => Error;
 
-function describe(reader: Reader, refuse: Refuse): Description {
+function describe(reader: Reader, file: string, refuse: Refuse): Description {
   const name = reader.name();
+  assertTensorName(name, file);
   const dimensions = reader.u32();
   if (dimensions > most.dimensions) throw refuse(`${printable(name)} has too many dimensions`);
   // Stored with the innermost first

@@ -6,9 +6,16 @@
  */
 import { z } from 'zod';
 import { text, viewOf } from '../../bytes.ts';
-import { faultInLayout } from '../../json.ts';
+import { faultInLayout, holdsMore } from '../../json.ts';
 import { printable } from '../../text.ts';
-import { elements, maxHeaderBytes, modelInvalid, type TensorInfo } from './tensor.ts';
+import {
+  assertTensorName,
+  elements,
+  maxHeaderBytes,
+  maxHeaderValues,
+  modelInvalid,
+  type TensorInfo,
+} from './tensor.ts';
 
 /** Bits of one element. */
 const bits: Readonly<Record<string, number>> = {
@@ -102,6 +109,9 @@ export function parseSafetensors(
 
 function parseHeader(header: Uint8Array, file: string): Record<string, unknown> {
   if (header[0] !== 0x7b) throw modelInvalid(file, 'its header does not begin with a brace');
+  if (holdsMore(header, maxHeaderValues)) {
+    throw modelInvalid(file, `its header has more than ${maxHeaderValues} values`);
+  }
   let source: string;
   let value: unknown;
   try {
@@ -116,6 +126,7 @@ function parseHeader(header: Uint8Array, file: string): Record<string, unknown> 
 }
 
 function tensorOf(name: string, value: unknown, dataAt: number, file: string): TensorInfo {
+  assertTensorName(name, file);
   const refuse = (what: string) => modelInvalid(file, `the tensor ${printable(name)} ${what}`);
   const parsed = tensorSchema.safeParse(value);
   if (!parsed.success) throw refuse('is not described as the format wants it');
@@ -142,6 +153,9 @@ export const maxIndexBytes = maxHeaderBytes;
  * @throws StrongroomError MODEL_INVALID.
  */
 export function parseShardIndex(bytes: Uint8Array, file: string): ReadonlyMap<string, string> {
+  if (holdsMore(bytes, maxHeaderValues)) {
+    throw modelInvalid(file, `has more than ${maxHeaderValues} values`);
+  }
   let value: unknown;
   try {
     value = JSON.parse(text(bytes));

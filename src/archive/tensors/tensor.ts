@@ -18,6 +18,18 @@ export interface TensorInfo {
 /** The longest header that is read: the limit of safetensors, and far above any real GGUF. */
 export const maxHeaderBytes = 100_000_000;
 
+/** Most values in JSON of a header: what is parsed takes many times the memory of its bytes. */
+export const maxHeaderValues = 2 ** 22;
+
+/** Of a tensor's name in UTF-16 units: far above any real one, and little for a glob to go through. */
+const maxTensorName = 512;
+
+/** @throws StrongroomError MODEL_INVALID. */
+export function assertTensorName(name: string, file: string): void {
+  if (name.length <= maxTensorName) return;
+  throw modelInvalid(file, `has a tensor whose name is longer than ${maxTensorName} characters`);
+}
+
 /** Refuses a file that is not what its name says. */
 export const modelInvalid = (
   file: string,

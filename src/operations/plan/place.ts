@@ -20,7 +20,7 @@ import {
 } from '../../errors.ts';
 import { readAtMost, withFile } from '../../keys/read.ts';
 import { decodePlan, maxPlanBytes, type WorkPlan } from '../../scale/document.ts';
-import { decodeReceipt, maxReceiptBytes, type Receipt } from '../../scale/receipt.ts';
+import { decodeReceipt, type Receipt, receiptBytesOf } from '../../scale/receipt.ts';
 import { writeNew } from '../keyfiles.ts';
 
 /** All of a file or an object that has at most so many bytes. */
@@ -150,12 +150,13 @@ export async function readReceipts(
     for (let at = next++; at < found.length; at = next++) {
       const { index, location } = found[at] as FoundReceipt;
       try {
-        const bytes = await readWhole(location, maxReceiptBytes, 'RECEIPT_INVALID', signal);
         if (index >= plan.body.ranges)
           throw new StrongroomError(
             'RECEIPT_INVALID',
             `${location}: the plan has no range ${index}`,
           );
+        const most = receiptBytesOf(plan, index);
+        const bytes = await readWhole(location, most, 'RECEIPT_INVALID', signal);
         receipts.push(decodeReceipt(bytes, plan, index, location));
       } catch (error) {
         if (!isStrongroomError(error, 'RECEIPT_INVALID')) throw error;

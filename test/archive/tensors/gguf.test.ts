@@ -53,6 +53,7 @@ describe('a header', () => {
   });
   it.each<[string, GgufParts]>([
     ['another magic', { magic: 'GGML' }],
+    ['a name of 513 characters', one({ name: 'a'.repeat(513) })],
     ['version 1', { version: 1 }],
     ['version 4', { version: 4 }],
     ['a version of another byte order', { version: 3 << 24 }],

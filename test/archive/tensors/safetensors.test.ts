@@ -29,6 +29,18 @@ describe('a header', () => {
     ]);
   });
 
+  it('of brackets alone is refused before anything is made of them', () => {
+    const header = `{"a":${'['.repeat(2 ** 22)}${']'.repeat(2 ** 22)}}`;
+    expect(() => parse(header, 1)).toThrow(/more than 4194304 values/);
+    expect(() => parseShardIndex(Buffer.from(header), 'index')).toThrow(/more than 4194304 values/);
+  });
+
+  it('may have a text that is nothing but escapes', () => {
+    const metadata = `"__metadata__":{"a":"${'\\"'.repeat(2 ** 23)}"}`;
+    expect(parse(`{${metadata},"t":${row('U8', [1], 0, 1)}}`, 1)).toHaveLength(1);
+    expect(() => parse(`{${metadata},${metadata}}`, 0)).toThrow(/is there twice/);
+  });
+
   it.each([
     ['BOOL', [3], 3],
     ['F4', [4], 2],
@@ -67,6 +79,7 @@ describe('a header', () => {
     ['a member that is not known', '{"a":{"dtype":"U8","shape":[],"data_offsets":[0,1],"x":1}}', 1],
     ['a missing member', '{"a":{"dtype":"U8","shape":[]}}', 1],
     ['metadata of numbers', '{"__metadata__":{"a":1}}', 0],
+    ['a name of 513 characters', `{"${'a'.repeat(513)}":${row('U8', [1], 0, 1)}}`, 1],
     ['65 dimensions', `{"a":${row('U8', Array(65).fill(1), 0, 1)}}`, 1],
   ])('with %s is refused', async (_, header, dataBytes) => {
     expect(await refused(header, dataBytes)).toBe('MODEL_INVALID');

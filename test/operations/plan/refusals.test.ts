@@ -52,6 +52,7 @@ describe('finishing refuses', () => {
     ['of nobody whom the plan names', 'is signed by nobody whom the plan names'],
     ['with an altered signature', 'is wrong'],
     ['that is none', 'Invalid input'],
+    ['of many times its length', 'longer than'],
   ])('a receipt %s', async (kind, why) => {
     const { plan, at } = await worked();
     const [own = '', other = ''] = [0, 1].map((index) =>
@@ -73,6 +74,8 @@ describe('finishing refuses', () => {
       const altered = JSON.parse(bytes.toString());
       altered.signed.attempt = '0123456789abcdef';
       put(Buffer.from(`${JSON.stringify(altered)}\n`));
+    } else if (kind === 'of many times its length') {
+      put(Buffer.concat([Buffer.alloc(2 ** 18, 0x5b), Buffer.alloc(2 ** 18, 0x5d)]));
     } else {
       put(Buffer.from('{}\n'));
     }

@@ -46,7 +46,8 @@ export const slotOffsets = (core: Core): readonly [number, number] => [
   coreBytes,
   coreBytes + core.slotBytes,
 ];
-export const payloadOffset = (core: Core): number => coreBytes + 2 * core.slotBytes;
+export const payloadOffset = ({ slotBytes }: Pick<Core, 'slotBytes'>): number =>
+  coreBytes + 2 * slotBytes;
 
 export interface CoreFields {
   readonly suite: Suite;

@@ -19,7 +19,7 @@ import { asStrongroomError, StrongroomError } from '../errors.ts';
 import { readFully, syncDirectory, writeFully } from './files.ts';
 
 /** Far more than the longest one has. */
-const maxBytes = 2 ** 26;
+const maxBytes = 2 ** 28;
 const newline = 0x0a;
 
 const invalid = (path: string, what: string): StrongroomError =>

@@ -19,7 +19,9 @@ import {
   unlinkSync,
 } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
+import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import { z } from 'zod';
+import { limits, payloadOffset } from '../../archive/core.ts';
 import {
   type JournalTarget,
   macBytes,
@@ -27,6 +29,7 @@ import {
   type RunReport,
 } from '../../archive/jobs/journal.ts';
 import { base64, concat, fromBase64, randomSecret, secretCopy, utf8, wipe } from '../../bytes.ts';
+import { floeHeaderBytes } from '../../crypto/floe.ts';
 import { hpkeOpen, hpkeSeal } from '../../crypto/hpke.ts';
 import { exists, syncDirectory } from '../../engine/files.ts';
 import { isOwn, isPrivate, Journal } from '../../engine/journal.ts';
@@ -60,7 +63,7 @@ const digest = z.string().regex(/^[0-9a-f]{96}$/);
 const headSchema = z.strictObject({
   signatures: schemas.signatures,
   signed: z.strictObject({
-    /** Of the archive to be: all that comes before the first segment. */
+    /** Of the archive to be: all that comes before the first segment, in raw DEFLATE. */
     front: schemas.base64().optional(),
     /** Of what was written. */
     inode: z.string().regex(/^\d{1,20}$/),
@@ -80,7 +83,9 @@ const runSchema = z.strictObject({ mac: schemas.base64(macBytes), run: z.int().m
 const payloadType = 'application/vnd.strongroom.journal+json';
 const secretInfo = utf8('strongroom/v1/journal');
 const keyBytes = 32;
-const maxHeadBytes = 2 ** 25;
+/** With the longest key ring there is: the rest of a slot is zeros, which DEFLATE makes little of. */
+const maxHeadBytes = 2 ** 27;
+const maxFrontBytes = payloadOffset({ slotBytes: limits.slotBytes.most }) + floeHeaderBytes;
 
 /** What an earlier attempt left. */
 interface Kept {
@@ -144,9 +149,17 @@ export class Resumption {
     if (this.#kept?.head.front === undefined) return undefined;
     const { head, secret } = this.#kept;
     return {
-      front: fromBase64(head.front as string),
+      front: this.#inflated(head.front as string),
       fileKey: secretCopy(secret.subarray(keyBytes)),
     };
+  }
+
+  #inflated(front: string): Uint8Array {
+    try {
+      return inflateRawSync(fromBase64(front), { maxOutputLength: maxFrontBytes });
+    } catch {
+      throw this.#refuse('JOURNAL_INVALID', 'its journal is altered');
+    }
   }
 
   /** Begins the journal, or goes on with it. */
@@ -227,7 +240,7 @@ export class Resumption {
     const { enc, sealed } = hpkeSeal(card.suite, card.kem.publicKey, secretInfo, secret);
     wipe(secret);
     const signed: Head = {
-      ...(archive === undefined ? {} : { front: base64(archive.front) }),
+      ...(archive === undefined ? {} : { front: base64(deflateRawSync(archive.front)) }),
       inode: inodeOf(this.stage),
       options: inputs.options,
       runSegments,

@@ -1,4 +1,5 @@
 /** The tree against RFC 9162 section 2.1.1, written down as it is there: by recursion. */
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -116,5 +117,22 @@ describe('a reader', () => {
       expect(code).toBe('TREE_INVALID');
     });
     await fc.assert(property, { numRuns: 60 });
+  });
+});
+
+describe('memory', () => {
+  // Of digests that the module would hold until the event loop turns, these would take 300 MB
+  it.each(['blake3', 'sha384'])('is not kept for any digest: %s', (name) => {
+    const script = `
+      import { treeHashes } from '#strongroom/crypto/hash.js';
+      import { buildTree } from '#strongroom/engine/tree.js';
+      const hash = treeHashes['${name}'];
+      const leaves = new Uint8Array(1e6 * hash.bytes);
+      const before = process.resourceUsage().maxRSS;
+      buildTree(hash, leaves);
+      console.log(process.resourceUsage().maxRSS - before);
+    `;
+    const grownKb = execFileSync(process.execPath, ['--input-type=module', '-e', script]);
+    expect(Number(grownKb) / 1024).toBeLessThan(150);
   });
 });

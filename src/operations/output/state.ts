@@ -6,10 +6,10 @@
  * The file key is in it only as sealed to the author: as a key ring with one recipient, which
  * also proves, by its MAC and signature, that the file is the author's own.
  */
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import {
-  appendFileSync,
   closeSync,
+  constants,
   fsyncSync,
   mkdirSync,
   openSync,
@@ -28,7 +28,7 @@ import {
 } from '../../archive/keyring.ts';
 import { base64, fromBase64, hex, text, utf8 } from '../../bytes.ts';
 import { stateDirectory } from '../../custody/epochs/memory.ts';
-import { removeFile } from '../../engine/files.ts';
+import { quietly, removeFile } from '../../engine/files.ts';
 import type { UploadedPart } from '../../engine/remote/multipart.ts';
 import { isStrongroomError } from '../../errors.ts';
 import type { Identity } from '../../keys/identity.ts';
@@ -53,6 +53,10 @@ const partSchema = z.strictObject({
   leaves: z.base64(),
   run: z.int().min(0),
 });
+
+/** A link in its place would lead to a file of somebody else's choice. */
+const appending =
+  constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0);
 
 /** A part as the file keeps it. */
 export interface KeptPart {
@@ -133,20 +137,30 @@ export class UploadState {
       upload: id,
       version: 1,
     };
-    const temporary = `${this.path}.${process.pid}.partial`;
-    const fd = openSync(temporary, 'w', 0o600);
+    const temporary = `${this.path}.${randomBytes(6).toString('hex')}.partial`;
+    const fd = openSync(temporary, 'wx', 0o600);
     try {
-      writeFileSync(fd, [JSON.stringify(head), ...parts.map(lineOf), ''].join('\n'));
-      fsyncSync(fd);
-    } finally {
-      closeSync(fd);
+      try {
+        writeFileSync(fd, [JSON.stringify(head), ...parts.map(lineOf), ''].join('\n'));
+        fsyncSync(fd);
+      } finally {
+        closeSync(fd);
+      }
+      renameSync(temporary, this.path);
+    } catch (error) {
+      quietly(() => removeFile(temporary));
+      throw error;
     }
-    renameSync(temporary, this.path);
   }
 
   /** Not made durable each time: a part whose line is lost is only sent once more. */
   add(part: KeptPart): void {
-    appendFileSync(this.path, `${lineOf(part)}\n`);
+    const fd = openSync(this.path, appending, 0o600);
+    try {
+      writeFileSync(fd, `${lineOf(part)}\n`);
+    } finally {
+      closeSync(fd);
+    }
   }
 
   remove(): void {

@@ -43,4 +43,13 @@ it('works as told', async () => {
     'Cluster opened all of it, by key ring 2',
     '',
   ]);
+  // An author's card gives a name as a policy does, and no other's
+  const alone = await shell(
+    '"$node" "$strongroom" custody show weights.srm --signer lab.key.card',
+    { cwd },
+  );
+  expect(alone.status, alone.stderr).toBe(0);
+  expect(alone.stdout.toString()).toMatch(
+    /Example Lab sealed it for .*\n.* key [0-9a-f]{16}… opened/,
+  );
 }, 600_000);

@@ -1,11 +1,10 @@
 import type { Command } from 'commander';
-import { assertThere, readCards } from '../access.ts';
+import { assertThere, readCards, trustOf } from '../access.ts';
 import { report, tell } from '../messages.ts';
-import { collect, jsonOption } from '../options.ts';
+import { collect, jsonOption, type TrustOptions } from '../options.ts';
 import { timeline } from './words.ts';
 
-interface Options {
-  readonly trust?: string;
+interface Options extends TrustOptions {
   readonly card?: readonly string[];
   readonly json?: boolean;
 }
@@ -20,9 +19,11 @@ export function addShow(custody: Command): void {
       'before',
       `Examples:
   strongroom custody show weights.srm --trust policy.json
+  strongroom custody show weights.srm --signer lab.key.card
   strongroom custody show w.srm.custody.jsonl --card partner.key.card --json
 `,
     )
+    .option('--signer <CARD>', 'take a name from this card of an author; repeatable', collect)
     .option('--trust <POLICY>', 'take names from the cards of this policy')
     .option('--card <CARD>', 'take a name from this card; repeatable', collect);
   jsonOption(command).action(run);
@@ -30,10 +31,10 @@ export function addShow(custody: Command): void {
 
 async function run(path: string, options: Options): Promise<void> {
   assertThere(path);
-  const { readPolicy, showCustody } = await import('../../index.ts');
+  const { showCustody } = await import('../../index.ts');
   const cards = await readCards(options.card ?? []);
-  if (options.trust !== undefined) {
-    cards.push(...(await readPolicy(options.trust)).entries.map(({ card }) => card));
+  if (options.trust !== undefined || options.signer !== undefined) {
+    cards.push(...(await trustOf(options)).entries.map(({ card }) => card));
   }
   const shown = showCustody(path, cards);
   report(options, shown, timeline(shown.story));

@@ -1,4 +1,5 @@
-/** The parts of CycloneDX 1.6 that are used, written down by hand from ECMA-424. */
+/** The parts of CycloneDX 1.6 that are used, written down by hand from ECMA-424; and its schema. */
+import { Spec, Validation } from '@cyclonedx/cyclonedx-library';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { cbomOf, createIdentity } from '#strongroom/index.js';
@@ -64,16 +65,27 @@ const bom = z.strictObject({
 
 const navy = createIdentity({ name: 'Navy', suite: 'cnsa2', now: born, expires: on(9) });
 
-async function exported() {
+async function written(): Promise<string> {
   const made = registry();
   await made.add(ada.card, { roles: ['author'] });
   await made.add(bob.card, { expires: on(6) });
   await made.add(navy.card);
   await made.change(ada.card, { state: 'compromised', compromised: on(2) }, on(3));
-  return bom.parse(JSON.parse(JSON.stringify(cbomOf(await made.read(), on(7)))));
+  return JSON.stringify(cbomOf(await made.read(), on(7)));
 }
 
+const exported = async () => bom.parse(JSON.parse(await written()));
+
 describe('a bill of materials', () => {
+  test('fits the schema of CycloneDX 1.6, which says no to what does not', async () => {
+    const validator = new Validation.JsonStrictValidator(Spec.Version.v1dot6);
+    const json = await written();
+    expect(await validator.validate(json)).toBeNull();
+    const broken = json.replace('"primitive":"kem"', '"primitive":"quantum"');
+    expect(broken).not.toBe(json);
+    expect(await validator.validate(broken)).not.toBeNull();
+  });
+
   test('has every key and every algorithm once', async () => {
     const { components } = await exported();
     const refs = components.map((component) => component['bom-ref']);

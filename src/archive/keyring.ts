@@ -280,16 +280,26 @@ async function fileKeyFrom(
     else found?.fill(0);
   }
   if (fileKey === undefined) {
-    const holds = ring.document.signed.quorums?.some(({ groups }) =>
-      groups.some(({ shares }) => shares.some(({ key }) => key === identity.card.kem.id)),
-    );
-    const hint = 'it holds a share of a quorum: ask the others with "strongroom quorum request"';
+    const hint = quorumHint(ring, identity);
     throw new StrongroomError('NO_KEY_FITS', `${name}: was not sealed to this identity`, {
       file: name,
-      ...(holds ? { hint } : {}),
+      ...(hint === undefined ? {} : { hint }),
     });
   }
   return fileKey;
+}
+
+/** Whom to ask where people open it together. */
+function quorumHint({ document }: Keyring, identity: Identity): string | undefined {
+  const { quorums = [], recipients } = document.signed;
+  const holds = quorums.some(({ groups }) =>
+    groups.some(({ shares }) => shares.some(({ key }) => key === identity.card.kem.id)),
+  );
+  if (holds) {
+    return 'it holds a share of a quorum: ask the others with "strongroom quorum request"';
+  }
+  if (quorums.length === 0 || recipients.length > 0) return undefined;
+  return 'a quorum alone can open it: ask its custodians with "strongroom quorum request"';
 }
 
 /**

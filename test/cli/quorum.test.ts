@@ -254,17 +254,15 @@ describe('the commands', () => {
     expect([status, stderr]).toEqual([2, expect.stringMatching(words)]);
   });
 
-  it('tell a custodian who tries alone what to do', async () => {
+  it.each([
+    ['a custodian', 'ada', /hint: it holds a share of a quorum: .*quorum request/],
+    ['an author', 'lab', /hint: a quorum alone can open it: .*quorum request/],
+  ])('tell %s who tries alone what to do', async (_, name, hint) => {
     const { status, stderr } = await run(
-      'ls',
-      'v.srm',
-      '-i',
-      'ada.key',
-      '--signer',
-      'lab.key.card',
+      ...['ls', 'v.srm', '-i', `${name}.key`, '--signer', 'lab.key.card'],
     );
     expect(status).toBe(4);
-    expect(stderr).toMatch(/hint: it holds a share of a quorum: .*quorum request/);
+    expect(stderr).toMatch(hint);
   });
 
   it('lead their help with examples', async () => {

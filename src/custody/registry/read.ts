@@ -7,7 +7,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { base64, hex } from '../../bytes.ts';
-import { asStrongroomError, StrongroomError } from '../../errors.ts';
+import { asStrongroomError, isStrongroomError, StrongroomError } from '../../errors.ts';
 import { type Card, decodeCard, maxCardBytes } from '../../keys/card.ts';
 import type { Trust, TrustEntry } from '../../keys/policy.ts';
 import { readAtMost, withFile } from '../../keys/read.ts';
@@ -141,7 +141,7 @@ async function readKey(
 ): Promise<RegisteredKey> {
   const cardFile = join(directory, 'cards', `${id}.card`);
   const cardBytes = await withFile(cardFile, (fd) => readAtMost(fd, maxCardBytes + 1));
-  const card = decodeCard(cardBytes);
+  const card = cardIn(cardFile, cardBytes);
   if (card.kem.id !== id) throw invalid(cardFile, 'the card is of another key');
   const folder = join('events', id);
   const events: RegisteredEvent[] = [];
@@ -160,6 +160,16 @@ async function readKey(
   }
   const life = inOrder(directory, events);
   return { id, card, roles: latest(life).roles, life };
+}
+
+function cardIn(file: string, bytes: Uint8Array): Card {
+  try {
+    return decodeCard(bytes);
+  } catch (error) {
+    // Of a newer version it is, and not damaged
+    if (!isStrongroomError(error, 'CARD_INVALID')) throw error;
+    throw invalid(file, error.message);
+  }
 }
 
 /** How the file of an event is called: two of the same number never share a name. */

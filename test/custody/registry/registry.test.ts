@@ -360,6 +360,15 @@ describe('a history', () => {
   });
 });
 
+test('a card that was altered is refused, and named', async () => {
+  const { directory, read } = await lived();
+  const file = join(directory, 'cards', `${ada.card.kem.id}.card`);
+  writeFileSync(file, readFileSync(file, 'utf8').replace('"name":"Ada"', '"name":"Eve"'));
+  const error = await refusal(read);
+  expect(error.code).toBe('REGISTRY_INVALID');
+  expect(error.message).toBe(`${file}: card: its signature is not its own`);
+});
+
 describe('the removal of the latest events', () => {
   test('is not seen in a directory alone', async () => {
     const { directory, read } = await lived();

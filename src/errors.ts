@@ -17,6 +17,9 @@ export const exitStatus = {
 
 const { failure, usage, verification, noKey, interrupted } = exitStatus;
 
+/** For what was signed like this by its author, unless it was altered. */
+const unsound = 'fetch the archive again, or ask its author for another';
+
 const codes = {
   // How the command or function was called
   USAGE: [usage],
@@ -57,28 +60,28 @@ const codes = {
   NOT_AN_ARCHIVE: [verification, 'give the file that "strongroom seal" wrote'],
   VERSION_UNSUPPORTED: [verification, 'update Strongroom'],
   SUITE_UNKNOWN: [verification, 'update Strongroom'],
-  CORE_INVALID: [verification],
+  CORE_INVALID: [verification, 'fetch the archive again'],
   KEYRING_INVALID: [verification, 'fetch the archive again, or use a detached key ring'],
   KEYRING_MISMATCH: [verification, 'the key ring is of another archive, or the core was altered'],
-  KEYRING_MAC: [verification],
+  KEYRING_MAC: [verification, 'fetch the archive again, or use a detached key ring'],
   KEYRING_UNTRUSTED: [
     verification,
     'trust the custodian who granted access, or fetch the key ring again',
   ],
-  COMMIT_MISMATCH: [verification],
+  COMMIT_MISMATCH: [verification, 'fetch the archive again'],
   TRUNCATED: [verification, 'fetch the archive again'],
   TRAILING_BYTES: [verification, 'fetch the archive again'],
   FOOTER_INVALID: [verification, 'fetch the archive again'],
-  SEAL_INVALID: [verification],
+  SEAL_INVALID: [verification, 'fetch the archive again'],
   SEAL_MISMATCH: [verification, 'the seal is of another archive, or the archive was altered'],
   SEAL_UNTRUSTED: [verification, 'check who the author is with "strongroom inspect"'],
-  PAYLOAD_INVALID: [verification],
-  MANIFEST_INVALID: [verification],
-  TREE_INVALID: [verification],
+  PAYLOAD_INVALID: [verification, 'fetch the archive again'],
+  MANIFEST_INVALID: [verification, unsound],
+  TREE_INVALID: [verification, 'fetch the archive again'],
   SEGMENT_INVALID: [verification, 'fetch the archive again'],
-  ENTRY_UNSAFE: [verification],
-  TAR_INVALID: [verification],
-  TAR_MISMATCH: [verification],
+  ENTRY_UNSAFE: [verification, 'have it renamed or left out, and sealed again'],
+  TAR_INVALID: [verification, 'make the tar anew, of files and directories alone'],
+  TAR_MISMATCH: [verification, unsound],
 
   // Custody: who may open an archive, as it changes
   RING_FULL: [
@@ -173,29 +176,29 @@ const codes = {
   PROOF_INVALID: [verification, 'make the proof anew with "strongroom ledger prove"'],
 
   // Files and the machine
-  NOT_FOUND: [failure],
+  NOT_FOUND: [failure, 'check how it is spelled, and in which directory you are'],
   NO_SUCH_ENTRY: [failure, 'list the files with "strongroom ls"'],
   NO_SUCH_TENSOR: [failure, 'list the tensors with "strongroom ls --tensors"'],
   RANGE_INVALID: [usage],
   MODEL_INVALID: [failure, 'ask the author: it is what was sealed, and not what its name says'],
   ARCHIVE_CLOSED: [usage],
-  PERMISSION_DENIED: [failure],
+  PERMISSION_DENIED: [failure, 'ask whoever owns it for access, or choose another place'],
   NO_MEMORY_TARGET: [failure, 'name a directory with --dir, or use --serve'],
   DISK_FULL: [failure, 'free some space, or choose another output'],
   SOURCE_CHANGED: [failure, 'seal again when nothing writes to it'],
-  SOURCE_UNSUPPORTED: [failure],
+  SOURCE_UNSUPPORTED: [failure, 'seal it in parts, each into an archive of its own'],
   SYMLINK: [failure, 'use --follow-symlinks to seal what the links point to'],
-  IO: [failure],
+  IO: [failure, 'check the path, and the disk that it is on'],
 
   // What is read and written over a network
   NETWORK: [failure, 'check the connection, then try again'],
-  REMOTE_FAILED: [failure],
+  REMOTE_FAILED: [failure, 'try again later, or ask whoever runs the server'],
   RANGES_UNSUPPORTED: [
     failure,
     'save the archive to a file first, or pipe it: curl URL | strongroom open - -o DIR …',
   ],
   S3_UNAVAILABLE: [failure, 'install it beside strongroom: npm install @aws-sdk/client-s3'],
-  UPLOAD_BUSY: [failure],
+  UPLOAD_BUSY: [failure, 'wait until the other command is done, then try again'],
   RESUME_BUSY: [failure, 'wait until the other command is done, then try again'],
   JOURNAL_INVALID: [
     verification,
@@ -283,12 +286,9 @@ const systemWords: Record<string, string> = {
   EPIPE: 'the reader went away',
 };
 
-const notAllowed = 'ask whoever owns it for access, or choose another place';
-
 /** What to do, where the code's own hint says nothing or too little. */
 const systemHints: Record<string, string> = {
-  EACCES: notAllowed,
-  EPERM: notAllowed,
+  EMFILE: 'allow more with "ulimit -n", or use fewer --threads',
   EROFS: 'choose another place, on a file system that can be written to',
 };
 

@@ -30,6 +30,7 @@ import {
   sealedShareBytes,
 } from './quorum.ts';
 import { decodeSlot } from './slots.ts';
+import { shortKeyId, untrustedAuthor } from './untrusted.ts';
 
 const payloadType = 'application/vnd.strongroom.keyring.v1+json';
 
@@ -352,7 +353,11 @@ export function trustKeyring(ring: Keyring, core: Core, trust: Trust, name: stri
   const untrusted = (what: string) =>
     new StrongroomError('KEYRING_UNTRUSTED', `${name}: ${what}`, { file: name });
   if (card === undefined || card.suite !== core.suite) {
-    throw untrusted('access was granted by someone who is not trusted');
+    // Whoever trusts another author altogether is helped by no custodian
+    if (trustedCard(trust, 'author', core.authors) === undefined) {
+      throw untrustedAuthor(core, trust, name, 'KEYRING_UNTRUSTED');
+    }
+    throw untrusted(`access was granted by ${shortKeyId(ids[0])}, whom you do not trust for that`);
   }
   if (!isGrantedBy(ring, card)) {
     throw untrusted(`the signature of ${card.name} on the key ring is wrong`);

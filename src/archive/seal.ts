@@ -22,6 +22,7 @@ import { schemas } from '../keys/signed.ts';
 import { timeOf } from '../time.ts';
 import type { Core } from './core.ts';
 import { commitBytes } from './filekey.ts';
+import { untrustedAuthor } from './untrusted.ts';
 
 export const maxSealBytes = 2 ** 20;
 export const maxClaimsBytes = 65536;
@@ -194,7 +195,7 @@ export function trustSeal(seal: Seal, core: Core, trust: Trust, name: string): C
     new StrongroomError('SEAL_UNTRUSTED', `${name}: ${what}`, { file: name });
   const card = trustedCard(trust, 'author', core.authors);
   if (card === undefined || card.suite !== core.suite) {
-    throw untrusted('was sealed by someone who is not trusted as an author');
+    throw untrustedAuthor(core, trust, name, 'SEAL_UNTRUSTED');
   }
   if (!isSealedBy(seal, card)) {
     throw untrusted(`the signature of ${card.name} on the seal is wrong`);

@@ -1,6 +1,7 @@
 /** Who takes part: identities, trusted signers and recipients, from what options name. */
 import { existsSync, lstatSync, readdirSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { assertParent } from '../engine/output.ts';
 import { isRemote } from '../engine/remote/location.ts';
 import { asStrongroomError, StrongroomError } from '../errors.ts';
 import type { Card, Freshness, Identity, Trust } from '../index.ts';
@@ -125,13 +126,19 @@ async function cardsIn(file: string): Promise<Card[]> {
   return cards;
 }
 
-/** Refuses early what the operation would refuse after the passphrase was asked. */
-export function assertFree(path: string, kind: 'file' | 'directory'): void {
+/**
+ * Refuses early what the operation would refuse after the passphrase was asked.
+ * @param kind `directories` where those above are made too.
+ */
+export function assertFree(path: string, kind: 'file' | 'directory' | 'directories'): void {
+  if (isRemote(path)) return;
   const there = lstatSync(path, { throwIfNoEntry: false });
-  if (there === undefined) return;
-  if (kind === 'directory' && isEmptyDirectory(path)) return;
-  const what =
-    kind === 'directory' ? 'exists already and is not an empty directory' : 'exists already';
+  if (there === undefined) {
+    if (kind !== 'directories') assertParent(path);
+    return;
+  }
+  if (kind !== 'file' && isEmptyDirectory(path)) return;
+  const what = kind === 'file' ? 'exists already' : 'exists already and is not an empty directory';
   throw new StrongroomError('OUTPUT_EXISTS', `${path}: ${what}`, { file: path });
 }
 

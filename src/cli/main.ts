@@ -38,7 +38,7 @@ const end = (thrown: unknown) => {
 };
 keepMemoryOutOfDumps();
 process.on('uncaughtException', end);
-process.stdout.on('error', end);
+process.stdout.on('error', (error) => end(asStrongroomError(error, 'standard output')));
 listenForSignals(() => process.stderr.write('error: interrupted\n'));
 
 try {

@@ -1,6 +1,6 @@
 /** From what a user names to a source that can be read. */
 import { closeSync, fstatSync } from 'node:fs';
-import { StrongroomError } from '../errors.ts';
+import { asStrongroomError, StrongroomError } from '../errors.ts';
 import { openToRead, readFully } from './files.ts';
 import { remoteLocation } from './remote/location.ts';
 import type { FileLocation, OpenedSource, SourceLocation } from './source.ts';
@@ -41,7 +41,13 @@ function openFile(location: FileLocation): OpenedSource {
     name: path,
     size: stat.size,
     location,
-    readAt: (buffer, offset) => readFully(fd, buffer, offset),
+    readAt(buffer, offset) {
+      try {
+        return readFully(fd, buffer, offset);
+      } catch (error) {
+        throw asStrongroomError(error, path);
+      }
+    },
     close: () => closeSync(fd),
   };
 }

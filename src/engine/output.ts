@@ -41,6 +41,7 @@ const alreadyThere = (path: string): StrongroomError =>
  */
 export function createFile(path: string, mode = 0o666): Output {
   assertFileFree(path);
+  assertParent(path);
   const temporary = join(dirname(resolve(path)), temporaryName(basename(path)));
   try {
     closeSync(openSync(temporary, 'wx', mode));
@@ -48,6 +49,29 @@ export function createFile(path: string, mode = 0o666): Output {
     throw asStrongroomError(error, path);
   }
   return fileOutput(temporary, path);
+}
+
+/** A failure to write by its output's name, which the threads that write do not know. */
+export function ofOutput(thrown: unknown, output: string): StrongroomError {
+  const error = asStrongroomError(thrown);
+  const { code, message, file, hint } = error;
+  if (file !== undefined || (code !== 'DISK_FULL' && code !== 'IO')) return error;
+  const name = output === '-' ? 'standard output' : output;
+  return new StrongroomError(code, `${name}: ${message}`, {
+    file: name,
+    cause: error,
+    ...(hint === undefined ? {} : { hint }),
+  });
+}
+
+/** @throws StrongroomError NOT_FOUND if the directory that `path` is to be in is not there. */
+export function assertParent(path: string): void {
+  const parent = dirname(path);
+  if (exists(parent)) return;
+  throw new StrongroomError('NOT_FOUND', `${parent}: no such directory`, {
+    file: parent,
+    hint: 'make it first, or choose another output',
+  });
 }
 
 /** @throws StrongroomError OUTPUT_EXISTS. */
@@ -173,6 +197,7 @@ function stageDirectory(path: string, name: string, prepare: (stage: string) => 
   const parent = dirname(target);
   try {
     assertDirectoryFree(path);
+    assertParent(target);
     const stage = join(parent, name);
     prepare(stage);
     return directoryOutput(stage, target, path);

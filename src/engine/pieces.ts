@@ -3,7 +3,7 @@
  * range of it can be read on its own and in any order.
  */
 import { closeSync, constants } from 'node:fs';
-import { isStrongroomError } from '../errors.ts';
+import { asStrongroomError, isStrongroomError } from '../errors.ts';
 import {
   descriptorFingerprint,
   FileCache,
@@ -136,9 +136,17 @@ export class PiecesReader {
       if (at >= end) break;
       const from = Math.max(at, offset);
       const part = into.subarray(from - offset, Math.min(fileEnd(i), end) - offset);
-      if (readFully(this.#files.get(i), part, from - at) < part.length) {
+      if (this.#readFile(i, part, from - at) < part.length) {
         throw sourceChanged(textAt(files.paths, i));
       }
+    }
+  }
+
+  #readFile(index: number, into: Uint8Array, offset: number): number {
+    try {
+      return readFully(this.#files.get(index), into, offset);
+    } catch (error) {
+      throw asStrongroomError(error, textAt(this.#pieces.files.paths, index));
     }
   }
 

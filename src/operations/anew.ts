@@ -15,6 +15,7 @@ import { ciphertextBytes } from '../crypto/floe.ts';
 import { createQuorum, custodiansOf } from '../custody/quorum/split.ts';
 import { using } from '../engine/files.ts';
 import { locationOf, openSource } from '../engine/locate.ts';
+import { ofOutput } from '../engine/output.ts';
 import type { RunOptions } from '../engine/pool.ts';
 import type { SourceLocation } from '../engine/source.ts';
 import { asStrongroomError, StrongroomError } from '../errors.ts';
@@ -62,7 +63,7 @@ export async function sealAnew(
     beginning = output.begun?.beginning ?? (await begin(old.core, options));
     return { beginning, made: await writeArchive(source, old, beginning, output, options) };
   } catch (thrown) {
-    const error = asStrongroomError(thrown);
+    const error = ofOutput(thrown, path);
     await output.discard(error);
     beginning?.wipe();
     throw error;

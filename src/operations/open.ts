@@ -26,7 +26,7 @@ import { type Freshness, holdEpoch } from '../custody/epochs/freshness.ts';
 import { using } from '../engine/files.ts';
 import { locationOf, openSource } from '../engine/locate.ts';
 import { type Storage, storageOf } from '../engine/memory.ts';
-import { createDirectory, type Output } from '../engine/output.ts';
+import { createDirectory, type Output, ofOutput } from '../engine/output.ts';
 import type { RunOptions } from '../engine/pool.ts';
 import { keptSource, readExactly } from '../engine/source.ts';
 import { buildTree, tilesBytes } from '../engine/tree.ts';
@@ -110,7 +110,7 @@ export async function open(path: string, options: OpenOptions): Promise<OpenRepo
   try {
     return await (path === '-' ? openPipe(options) : openFile(path, options));
   } catch (error) {
-    throw asStrongroomError(error);
+    throw ofOutput(error, output);
   }
 }
 

@@ -29,9 +29,10 @@ import {
   type QuorumPlan,
 } from '../custody/quorum/split.ts';
 import { exists } from '../engine/files.ts';
+import { ofOutput } from '../engine/output.ts';
 import type { RunOptions } from '../engine/pool.ts';
 import { isRemote } from '../engine/remote/location.ts';
-import { asStrongroomError, StrongroomError } from '../errors.ts';
+import { StrongroomError } from '../errors.ts';
 import { encodeJson } from '../json.ts';
 import { assertSealable, type Card } from '../keys/card.ts';
 import { assertMayProtect } from '../keys/enforce.ts';
@@ -167,7 +168,7 @@ export async function seal(source: string, options: SealOptions): Promise<SealRe
       ...(told === undefined ? {} : { custody: told }),
     };
   } catch (thrown) {
-    const error = asStrongroomError(thrown);
+    const error = ofOutput(thrown, options.output);
     await output?.discard(error);
     throw error;
   } finally {

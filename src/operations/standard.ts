@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { orAborted } from '../engine/abort.ts';
 import { standard } from '../engine/files.ts';
+import { asStrongroomError } from '../errors.ts';
 
 const readOnce = promisify(read);
 const writeOnce = promisify(write);
@@ -47,10 +48,15 @@ async function readSome(into: Uint8Array): Promise<number> {
   }
 }
 
-const writeSome = (bytes: Uint8Array): Promise<number> =>
-  whenReady(
-    async () => (await writeOnce(standard.output, bytes, 0, bytes.length, null)).bytesWritten,
-  );
+async function writeSome(bytes: Uint8Array): Promise<number> {
+  try {
+    return await whenReady(
+      async () => (await writeOnce(standard.output, bytes, 0, bytes.length, null)).bytesWritten,
+    );
+  } catch (error) {
+    throw asStrongroomError(error, 'standard output');
+  }
+}
 
 /** Repeats a call on a pipe that was left in non-blocking mode by whoever made it. */
 async function whenReady<T>(call: () => Promise<T>): Promise<T> {

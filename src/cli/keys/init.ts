@@ -32,7 +32,7 @@ export function addInit(keys: Command): void {
 
 async function run(options: Options): Promise<void> {
   const { name, registry = usualDirectory } = options;
-  assertFree(registry, 'directory');
+  assertFree(registry, 'directories');
   const { createRegistry } = await import('../../index.ts');
   const signer = await unlockIdentity(options.sign, options);
   try {

@@ -33,7 +33,7 @@ export function addInit(ledger: Command): void {
 }
 
 async function run(directory: string, options: Options): Promise<void> {
-  assertFree(directory, 'directory');
+  assertFree(directory, 'directories');
   assertOutside(directory, options.key);
   const { createLedger } = await import('../../index.ts');
   await withLedgerKey(options, (key) => {

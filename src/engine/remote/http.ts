@@ -201,6 +201,7 @@ class HttpRanges {
     if (error instanceof StalledError) return this.#transient('the server sends nothing any more');
     const { code = '' } = error as NodeJS.ErrnoException;
     if (code === 'ENOTFOUND') return this.#error('NETWORK', 'no such host');
+    if (code === 'ECONNREFUSED') return this.#transient('nothing answers at its address');
     const broke = code === '' || isTransientCode(code);
     const what = broke ? 'the connection broke off' : 'no connection';
     const reason = this.#error('NETWORK', code === '' ? what : `${what} (${code})`);
@@ -208,16 +209,26 @@ class HttpRanges {
   }
 }
 
+const notThere = 'check the address';
+
 const refusals: Readonly<Record<number, readonly [ErrorCode, string, hint?: string]>> = {
   401: [
     'PERMISSION_DENIED',
     'its server wants to know who asks',
     'name what to show it: --http-header "Authorization: Bearer {env:TOKEN}"',
   ],
-  403: ['PERMISSION_DENIED', 'its server does not allow it'],
-  404: ['NOT_FOUND', 'not there'],
-  407: ['PERMISSION_DENIED', 'the proxy does not allow it'],
-  410: ['NOT_FOUND', 'not there any more'],
+  403: [
+    'PERMISSION_DENIED',
+    'its server does not allow it',
+    'ask whoever runs it for access, or show it another --http-header',
+  ],
+  404: ['NOT_FOUND', 'not there', notThere],
+  407: [
+    'PERMISSION_DENIED',
+    'the proxy does not allow it',
+    'ask whoever runs the proxy for access',
+  ],
+  410: ['NOT_FOUND', 'not there any more', notThere],
 };
 
 function rangeHeaders(from: number, to: number, state?: RemoteState): Record<string, string> {

@@ -58,19 +58,39 @@ async function load(): Promise<S3> {
 /** Its warnings are for developers of the caller, and standard error is the user's. */
 const silent = { debug() {}, info() {}, warn() {}, error() {}, trace() {} };
 
+const notThere = 'check bucket and key, and which store AWS_ENDPOINT_URL names';
+const notAllowed = 'ask whoever owns the bucket for access, or use other credentials';
+const wrongCredentials = 'check the credentials, and which store AWS_ENDPOINT_URL names';
+
 /** What the store says, by the names of its error codes. */
-const refusals: Readonly<Record<string, readonly [ErrorCode, string]>> = {
-  NoSuchKey: ['NOT_FOUND', 'not there'],
-  NotFound: ['NOT_FOUND', 'not there'],
-  NoSuchBucket: ['NOT_FOUND', 'there is no such bucket'],
+const refusals: Readonly<Record<string, readonly [ErrorCode, string, hint?: string]>> = {
+  NoSuchKey: ['NOT_FOUND', 'not there', notThere],
+  NotFound: ['NOT_FOUND', 'not there', notThere],
+  NoSuchBucket: ['NOT_FOUND', 'there is no such bucket', notThere],
   NoSuchUpload: ['UPLOAD_INVALID', 'its upload was given up by someone'],
   InvalidPart: ['REMOTE_FAILED', 'a part of its upload was replaced meanwhile; try again'],
-  AccessDenied: ['PERMISSION_DENIED', 'the store does not allow it'],
-  Forbidden: ['PERMISSION_DENIED', 'the store does not allow it'],
-  InvalidAccessKeyId: ['PERMISSION_DENIED', 'the store does not know the access key'],
-  SignatureDoesNotMatch: ['PERMISSION_DENIED', 'the store does not accept the secret key'],
-  ExpiredToken: ['PERMISSION_DENIED', 'the credentials have expired'],
-  CredentialsProviderError: ['PERMISSION_DENIED', 'there are no credentials for the store'],
+  AccessDenied: ['PERMISSION_DENIED', 'the store does not allow it', notAllowed],
+  Forbidden: ['PERMISSION_DENIED', 'the store does not allow it', notAllowed],
+  InvalidAccessKeyId: [
+    'PERMISSION_DENIED',
+    'the store does not know the access key',
+    wrongCredentials,
+  ],
+  SignatureDoesNotMatch: [
+    'PERMISSION_DENIED',
+    'the store does not accept the secret key',
+    wrongCredentials,
+  ],
+  ExpiredToken: [
+    'PERMISSION_DENIED',
+    'the credentials have expired',
+    'get new ones, as by a login',
+  ],
+  CredentialsProviderError: [
+    'PERMISSION_DENIED',
+    'there are no credentials for the store',
+    'set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY',
+  ],
 };
 
 /** Statuses that stores answer with where they name no code, as to a HEAD. */
@@ -94,8 +114,11 @@ const transientNames = new Set([
 export function s3Failure(thrown: unknown, name: string): unknown {
   if (thrown instanceof StrongroomError || thrown instanceof TransientError) return thrown;
   const error = thrown as Sdk.S3ServiceException & { code?: string };
-  const made = (code: ErrorCode, what: string) =>
-    new StrongroomError(code, `${name}: ${what}`, { file: name });
+  const made = (code: ErrorCode, what: string, hint?: string) =>
+    new StrongroomError(code, `${name}: ${what}`, {
+      file: name,
+      ...(hint === undefined ? {} : { hint }),
+    });
   const status = error.$metadata?.httpStatusCode ?? 0;
   const code = error.code ?? '';
   if (error instanceof StalledError) {
@@ -108,6 +131,9 @@ export function s3Failure(thrown: unknown, name: string): unknown {
   const refusal = refusals[error.name] ?? refusals[statuses[status] ?? ''];
   if (refusal !== undefined) return made(...refusal);
   if (status > 0) return made('REMOTE_FAILED', `the store answers with ${said(error)}`);
+  if (code === 'ECONNREFUSED') {
+    return new TransientError(made('NETWORK', 'nothing answers at its address'));
+  }
   const connection = isTransientCode(code) || isTransientCode(error.name);
   if (connection) return new TransientError(made('NETWORK', 'the connection broke off'));
   if (code === 'ENOTFOUND') return made('NETWORK', 'no such host');

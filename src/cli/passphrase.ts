@@ -60,6 +60,8 @@ async function prompt({
       input,
       output: process.stderr,
       withGuide: false,
+      // Nobody sees what stands there: what is typed after a refusal would be added to it
+      clearOnError: true,
       ...(signal === undefined ? {} : { signal }),
       validate,
     });
@@ -71,7 +73,9 @@ async function prompt({
     const first = await ask(message, (answer) => (answer ? undefined : 'it is empty'));
     if (again !== undefined) {
       await ask(again, (answer) =>
-        answer === first ? undefined : 'it differs from the first one',
+        answer === first
+          ? undefined
+          : 'it differs from the first one: type it again, or begin anew after Ctrl-C',
       );
     }
     return Buffer.from(first);

@@ -14,11 +14,13 @@ import {
   strongroom,
   world,
 } from './helpers.ts';
+import { typing } from './terminal.ts';
 
 const cwd = scratch();
 const run = (...args: string[]) => strongroom(args, { cwd });
 const path = (name: string) => join(cwd, name);
 const secret = 'correct horse battery';
+const fromPass = ['--passphrase-file', 'pass'];
 
 beforeAll(async () => {
   await world(cwd);
@@ -67,7 +69,7 @@ const refusals: [name: string, args: string[], status: number, words: RegExp][] 
     'another author',
     ['open', 'w.srm', '-o', 'no', '-i', 'partner.key', '--signer', 'stranger.key.card'],
     3,
-    /^error: w\.srm: /,
+    /^error: w\.srm: was sealed by key [0-9a-f]{16}…, not by stranger, whom you trust\nhint: .*strongroom inspect --card/,
   ],
   [
     'nobody trusted, when opening',
@@ -141,11 +143,27 @@ const refusals: [name: string, args: string[], status: number, words: RegExp][] 
     2,
     /lies in what is sealed/,
   ],
-  ['a missing source', ['seal', 'nothing', '-o', 'no', ...sealing], 1, /nothing: no such file/],
+  [
+    'a missing source',
+    ['seal', 'nothing', '-o', 'no', ...sealing],
+    1,
+    /nothing: no such file.*\nhint: check/,
+  ],
   ['a missing archive', ['open', 'nothing', '-o', 'no', ...opening], 1, /nothing: no such file/],
   ['a missing card', ['verify', 'w.srm', '--signer', 'nothing'], 1, /nothing: no such file/],
   ['a directory as a card', ['verify', 'w.srm', '--signer', 'w'], 1, /w: it is a directory/],
-  ['a missing output directory', ['seal', 'w', '-o', 'none/x', ...sealing], 1, /no such file/],
+  [
+    'a missing directory of an archive',
+    ['seal', 'w', '-o', 'none/x', ...sealing],
+    1,
+    /none: no such directory\nhint: make it first/,
+  ],
+  [
+    'a missing directory of an output',
+    ['open', 'w.srm', '-o', 'none/x', ...opening],
+    1,
+    /none: no such directory\nhint: make it first/,
+  ],
   ['a missing entry', ['cat', 'w.srm', 'zzz', ...opening], 1, /zzz is not in it/],
   [
     'a glob that matches nothing',
@@ -288,6 +306,12 @@ describe('refuses', () => {
     expect(existsSync(path('no'))).toBe(false);
   });
 
+  it('a pipe that holds nothing, as when what should fill it failed', async () => {
+    const outcome = await strongroom(['seal', '-', '-o', 'no', ...sealing], { cwd, input: '' });
+    expectRefusal(outcome, 3, /standard input: empty.*\nhint: see whether the command before/);
+    expect(existsSync(path('no'))).toBe(false);
+  });
+
   it('with JSON on standard error if asked', async () => {
     const { status, stdout, stderr } = await run('verify', 'w.srm', '--json');
     expect({ status, stdout: stdout.length }).toEqual({ status: 2, stdout: 0 });
@@ -372,6 +396,27 @@ describe.skipIf(!has('script'))('on a terminal (skipped without script, which ma
     const keys = await onTerminal('card export lab.key --private');
     expect(keys).toMatch(/not for the screen[\s\S]*status 2/);
     expect(keys).not.toContain('PRIVATE KEY');
+  });
+
+  it('asks for a new passphrase until it comes twice the same', async () => {
+    const { status, screen } = await typing('keygen -n ada -o typed.key', cwd, [
+      [/New passphrase for typed\.key/, secret],
+      [/The same passphrase again/, 'another'],
+      // What was typed before is gone, though nobody sees it
+      [/it differs from the first one/, secret],
+    ]);
+    expect(status, screen).toBe(0);
+    expect(screen).not.toContain('horse');
+    const opened = await run(
+      'card',
+      'export',
+      'typed.key',
+      '--private',
+      '-o',
+      'typed.pem',
+      ...fromPass,
+    );
+    expect(opened.status, opened.stderr).toBe(0);
   });
 
   it('is in colour, unless NO_COLOR is set', async () => {

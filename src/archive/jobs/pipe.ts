@@ -65,6 +65,7 @@ export async function sealPipe(
   try {
     await using(sink, async () => {
       let filled = readPipe(standard.input, current);
+      if (filled === 0) throw emptyPipe();
       let length = 0;
       for (let index = 0; !control.stopped; index++) {
         const next = filled < segmentBytes ? 0 : readPipe(standard.input, ahead);
@@ -94,6 +95,13 @@ export async function sealPipe(
     cipher.wipe();
   }
 }
+
+/** No program writes a tar of no bytes: one that failed does. */
+const emptyPipe = (): StrongroomError =>
+  new StrongroomError('TAR_INVALID', `${pipeName}: empty, and not a tar`, {
+    file: pipeName,
+    hint: 'see whether the command before the pipe failed',
+  });
 
 export interface OpenPipeJob {
   readonly kind: 'open-pipe';

@@ -86,9 +86,18 @@ function statOf(path: string, follow: boolean): BigIntStats {
   try {
     return follow ? statSync(path, { bigint: true }) : lstatSync(path, { bigint: true });
   } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT' && isLink(path)) {
+      throw new StrongroomError('NOT_FOUND', `${printable(path)}: a symbolic link to nothing`, {
+        file: path,
+        hint: 'fetch what it should lead to, or remove it',
+      });
+    }
     throw asStrongroomError(error, path);
   }
 }
+
+const isLink = (path: string): boolean =>
+  lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() ?? false;
 
 /**
  * Files and directories that may be there once more because links lead to a directory from
@@ -135,14 +144,11 @@ export function findFiles(root: string, { followSymlinks }: PlanOptions): Found[
       all.push(found(real, path, stat));
       if (!stat.isDirectory()) continue;
       if (ancestors.includes(real)) {
-        throw new StrongroomError(
-          'SYMLINK',
-          `${printable(source)}: a link to a directory above it`,
-          {
-            file: source,
-            hint: 'remove the link',
-          },
-        );
+        const way = join(top, path);
+        throw new StrongroomError('SYMLINK', `${printable(way)}: leads to a directory above it`, {
+          file: way,
+          hint: 'remove the link that it goes through',
+        });
       }
       visit(real, `${path}/`, [...ancestors, real]);
     }

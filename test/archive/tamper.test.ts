@@ -104,8 +104,12 @@ describe.each(suites)('%s: a flipped bit', (suite) => {
   it('anywhere in the front or the trailer stops list, cat and verify', async () => {
     const archive = await prepare(workspace(), suite);
     const { at } = regionsOf(archive.bytes);
-    const steps: [RegionName, number][] = [
+    const [slotA] = at.slotA;
+    const ring = 64 + Number(Buffer.from(archive.bytes).readBigUInt64BE(slotA + 8));
+    const steps: [RegionName, number, (readonly [number, number])?][] = [
       ['core', 331],
+      // Head and document, and the zeros behind them
+      ['slotA', 131, [slotA, slotA + ring]],
       ['slotA', 7919],
       ['slotB', 7919],
       ['header', 5],
@@ -113,8 +117,8 @@ describe.each(suites)('%s: a flipped bit', (suite) => {
       ['seal', 487],
       ['footer', 3],
     ];
-    for (const [region, step] of steps) {
-      for (const offset of sampled(at[region], step)) {
+    for (const [region, step, part = at[region]] of steps) {
+      for (const offset of sampled(part, step)) {
         await archive.flip(offset, async () => {
           const listed = await outcome(() => list(archive.path, access(who)));
           expect(listed, `list: ${region} ${offset}`).toMatch(codes[region]);

@@ -285,4 +285,14 @@ describe('symbolic links', () => {
     );
     expect(sealed).toMatch(code);
   });
+
+  it('are named by the way that leads through them', async () => {
+    const { snapshot, output } = cached();
+    symlinkSync('..', join(snapshot, 'loop'));
+    await expect(
+      seal(snapshot, { ...sealing, output, followSymlinks: true }),
+    ).rejects.toMatchObject({
+      message: expect.stringMatching(/\/loop\/.+: leads to a directory above it$/),
+    });
+  });
 });

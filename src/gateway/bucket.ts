@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
 import type { FileEntry } from '../archive/entry.ts';
 import { utf8 } from '../bytes.ts';
+import { exists } from '../engine/files.ts';
 import { StrongroomError } from '../errors.ts';
 
 /** What the gateway needs of an open archive. */
@@ -56,6 +57,12 @@ export function nameArchives(given: readonly string[]): readonly Served[] {
   return given.map((text) => {
     const [, name, path] = /^([^=/]+)=(.+)$/s.exec(text) ?? [];
     const isNamed = name !== undefined && namePattern.test(name);
+    // A path may hold "=", but one that is not there is meant as a name
+    if (name !== undefined && !isNamed && !exists(text)) {
+      throw new StrongroomError('USAGE', `${name}: an archive cannot be served under this name`, {
+        hint: 'take 3 to 63 of a-z, 0-9, "." and "-", with a letter or digit at both ends',
+      });
+    }
     const served = isNamed ? { name, path: path as string } : { name: fromPath(text), path: text };
     if (names.has(served.name)) {
       throw new StrongroomError('USAGE', `two archives would be served as ${served.name}`, {

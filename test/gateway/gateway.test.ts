@@ -287,6 +287,12 @@ describe('refused is', () => {
     expect(both.archives.map(({ name }) => name)).toEqual(['one', 'archive']);
     await both.close();
   });
+
+  it('a name that no bucket can have', async () => {
+    for (const name of ['w', 'LLM', '-llm']) {
+      expect(await outcome(() => start({}, [`${name}=${path}`]))).toBe('USAGE');
+    }
+  });
 });
 
 it('an archive that is elsewhere is served as one that is here', async () => {

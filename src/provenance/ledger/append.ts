@@ -3,10 +3,9 @@
  *
  * docs/ledger.md#crashes, c2sp.org/tlog-tiles, c2sp.org/tlog-checkpoint
  */
-import { chmodSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { equal } from '../../bytes.ts';
-import { quietly } from '../../engine/files.ts';
 import { type Lock, type LockOptions, takeLock } from '../../engine/lock.ts';
 import { createDirectory } from '../../engine/output.ts';
 import { asStrongroomError, StrongroomError } from '../../errors.ts';
@@ -26,8 +25,9 @@ import { assertRoot, readLogCheckpoint, type SignedCheckpoint } from './log.ts';
 import { assertUnused, type LogMemory, openMemory } from './memory.ts';
 import { emptyRoot, hashBytes, leafHash } from './merkle.ts';
 import { encodeNote } from './note.ts';
+import { removePartials } from './partials.ts';
 import { isOfKey, signCheckpoint, verifyCheckpoint } from './signatures.ts';
-import { maxEntryBytes, partialDirectory, type TileLevel, tileWidth } from './tiles.ts';
+import { maxEntryBytes, tileWidth } from './tiles.ts';
 
 /** A log, and who signs for it. */
 export interface Ledger {
@@ -109,11 +109,7 @@ async function append(
   const before = ownCheckpoint(directory, key);
   const { origin, size: first, root } = before.checkpoint;
   const pending: LogFile[] = [];
-  const filled: { level: TileLevel; index: number }[] = [];
-  const builder = new TreeBuilder((file, tile) => {
-    pending.push(file);
-    if (tile.width === tileWidth) filled.push(tile);
-  });
+  const builder = new TreeBuilder((file) => pending.push(file));
   const remembered = await openMemory(memory, key);
   try {
     remembered.assertContinued(directory, before);
@@ -147,11 +143,7 @@ async function append(
     }
     // The log first: what nobody was shown must not keep the key from going on
     remember();
-    // Whoever still reads by the old checkpoint finds the full ones in their place
-    for (const { level, index } of filled) {
-      const partial = join(directory, partialDirectory(level, index));
-      quietly(() => rmSync(partial, { recursive: true, force: true }));
-    }
+    await removePartials(directory, first, after.size);
     return { origin, first, size: after.size, root: after.root };
   } finally {
     remembered.release();

@@ -44,6 +44,26 @@ describe('a log', () => {
     expect(checkpoint).toEqual({ origin: logKey.name, size: 5, root: more.root });
   });
 
+  it('removes many partial tiles a few at a time, and those that it has passed at once', async () => {
+    const ledger = await logOf([196]);
+    const left = () =>
+      filesOf(ledger.directory).filter((path) => path.startsWith('tile/0/000.p/')).length;
+    for (let size = 196; size < 255; size++) await appendEntries(ledger, [entryAt(size)]);
+    expect(left()).toBe(60);
+    const after: number[] = [];
+    for (let size = 255; size < 265; size++) {
+      await appendEntries(ledger, [entryAt(size)]);
+      after.push(left());
+      expect(auditLedger(ledger.directory, { policy }).size).toBe(size + 1);
+    }
+    expect(after).toEqual([52, 44, 36, 28, 20, 12, 4, 0, 0, 0]);
+    expect(existsSync(join(ledger.directory, 'tile/0/000.p'))).toBe(false);
+    expect(existsSync(join(ledger.directory, 'tile/entries/000.p'))).toBe(false);
+    await appendEntries(ledger, entries(1000, 265));
+    expect(existsSync(join(ledger.directory, 'tile/0/001.p'))).toBe(false);
+    expect(auditLedger(ledger.directory, { policy }).size).toBe(1265);
+  });
+
   it('stays as it is if nothing is appended', async () => {
     const ledger = await logOf([3]);
     const before = readFileSync(join(ledger.directory, 'checkpoint'));

@@ -75,12 +75,12 @@ describe('signatures of model signing in an archive', () => {
       { ...byAuthor, claim: 'who can open it' },
       { ...byAuthor, claim: expect.stringMatching(/^SHA-256 of its files, root [0-9a-f]{16}…$/) },
       {
-        claim: 'the same, by model.sig',
+        claim: 'SHA-256 of its files, by model.sig',
         by: `key ${lab.key.hint.slice(0, 16)}…`,
         algorithms: ['ECDSA P-384'],
         quantumSafe: false,
       },
-      { ...byAuthor, claim: 'the same, by model.intoto.jsonl' },
+      { ...byAuthor, claim: 'SHA-256 of its files, by model.intoto.jsonl' },
     ]);
   });
 
@@ -146,7 +146,7 @@ describe('an exported statement', () => {
     );
     const again = await archive((at) => writeFileSync(join(at, 'model.intoto.jsonl'), envelope));
     const { proofs } = await verify(again, { ...access, oms: { envelope: true } });
-    expect(proofs.at(-1)?.claim).toBe('the same, by model.intoto.jsonl');
+    expect(proofs.at(-1)?.claim).toBe('SHA-256 of its files, by model.intoto.jsonl');
   });
 });
 

@@ -96,13 +96,14 @@ function decodeSigned<T>(
     throw new StrongroomError('REGISTRY_INVALID', `${file}: does not end with a newline`, { file });
   }
   const { signatures, signed } = decodeJson(bytes.subarray(0, -1), kind.schema, what);
-  const untrusted = (why: string) =>
-    new StrongroomError('REGISTRY_UNTRUSTED', `${file}: ${why}`, { file });
+  const untrusted = (why: string, more: { readonly hint?: string } = {}) =>
+    new StrongroomError('REGISTRY_UNTRUSTED', `${file}: ${why}`, { file, ...more });
   const ids = signatures.map(({ keyid }) => keyid).join();
   const by = administrators.find(({ signing }) => signing.map(({ id }) => id).join() === ids);
   if (by === undefined) throw untrusted('signed by someone who is no trusted administrator');
   if (!signaturesVerify(kind.payloadType, encodeJson(signed), signatures, by)) {
-    throw untrusted(`the signature of ${by.name} is wrong`);
+    const hint = 'restore the registry from its history';
+    throw untrusted(`the signature of ${by.name} is wrong`, { hint });
   }
   if (isValidAt(by, time(signed))) return { body: signed, by };
   throw untrusted(`signed at ${time(signed)}, when the card of ${by.name} was not valid`);

@@ -56,13 +56,18 @@ export async function proveOms(
     assertSealed(openBundle(await read(bundleName), key, at), oms, entries, at);
     const by = `key ${key.hint.slice(0, 16)}…`;
     const algorithms = [`ECDSA ${key.curve}`];
-    proofs.push({ claim: `the same, by ${bundleName}`, by, algorithms, quantumSafe: false });
+    proofs.push({
+      claim: `SHA-256 of its files, by ${bundleName}`,
+      by,
+      algorithms,
+      quantumSafe: false,
+    });
   }
   if (envelope) {
     const at = `${where}: ${envelopeName}`;
     const { statement, signer } = openEnvelope(await read(envelopeName), trust, at);
     assertSealed(statement, oms, entries, at);
-    proofs.push(provedBy(signer, `the same, by ${envelopeName}`));
+    proofs.push(provedBy(signer, `SHA-256 of its files, by ${envelopeName}`));
   }
   return proofs;
 }

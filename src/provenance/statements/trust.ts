@@ -59,7 +59,9 @@ export function trustSteps(steps: readonly Step[], who: CustodyTrust, file: stri
     const by = find(who, signer, sealer);
     if (by === undefined) throw refuse(`was signed by someone who is not ${words}`);
     if (!statementVerifies(statement.envelope, by)) {
-      throw refuse(`has a wrong signature of ${by.name}`);
+      const message = `${file}: line ${number} has a wrong signature of ${by.name}`;
+      const hint = 'restore the custody file from a copy';
+      throw new StrongroomError('CUSTODY_UNTRUSTED', message, { file, hint });
     }
     if (isAhead(statement)) throw refuse(`states a time to come: ${time}`, 'CUSTODY_BROKEN');
     if (!isValidAt(by, time)) {

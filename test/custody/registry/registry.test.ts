@@ -307,6 +307,7 @@ describe('a history', () => {
     expect(error.code).toBe(code);
     expect(error.message).toMatch(why);
     expect(error.message).toContain(directory);
+    expect(error.hint).toMatch(/^(restore|move it out|remove|fetch)/);
   });
 
   test('that forks is reported with both events', async () => {

@@ -273,6 +273,18 @@ describe('roles', () => {
     expect(await verdict(resigned(at, signer))).toBe(code);
   });
 
+  it('says of a wrong signature that the file is to be restored, and not whom to trust', async () => {
+    const line = JSON.parse(told.at(-1) ?? '');
+    const [{ sig }] = line.signatures;
+    line.signatures[0].sig = sig.replace(/^./, (first: string) => (first === 'A' ? 'B' : 'A'));
+    const copy = copyWith([...told.slice(0, -1), Buffer.from(encodeJson(line)).toString()]);
+    const refused = await verifyCustody(copy, whom).catch((error: unknown) => error);
+    expect(refused).toMatchObject({
+      code: 'CUSTODY_UNTRUSTED',
+      hint: 'restore the custody file from a copy',
+    });
+  });
+
   it('knows nobody by default', async () => {
     expect(await outcome(() => verifyCustody(archive, { trust }))).toBe('CUSTODY_UNTRUSTED');
     const alone = { entries: [] };

@@ -1,6 +1,7 @@
 /** Must hold: what is published holds just what it should, and every dependency has a reason. */
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
+import { posix } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 
@@ -53,6 +54,29 @@ describe('npm pack', () => {
     expect(command).toEqual(expect.arrayContaining(['strongroom.js', 'worker.js', 'LICENSE.zod']));
     expect(command.filter((name) => !/^[a-z0-9-]+\.js$|^LICENSE\.zod$/.test(name))).toEqual([]);
   });
+});
+
+describe('the types of the library', () => {
+  it('need nothing that is not installed with it', () => {
+    const foreign = new Set<string>();
+    const seen = new Set<string>();
+    const visit = (path: string) => {
+      if (seen.has(path)) return;
+      seen.add(path);
+      for (const [, from = ''] of read(path).matchAll(/(?:from|import\()\s*'([^']+)'/g)) {
+        if (from.startsWith('.')) visit(posix.join(posix.dirname(path), toTypes(from)));
+        else foreign.add(from);
+      }
+    };
+    visit('dist/index.d.ts');
+    const there = Object.keys(manifest.dependencies);
+    const isThere = (from: string) =>
+      from.startsWith('node:') || there.some((name) => `${from}/`.startsWith(`${name}/`));
+    expect(seen.size).toBeGreaterThan(50);
+    expect([...foreign].filter((from) => !isThere(from))).toEqual([]);
+  });
+
+  const toTypes = (from: string) => from.replace(/\.(?:js|ts)$/, '.d.ts');
 });
 
 describe('docs/dependencies.md', () => {

@@ -9,8 +9,7 @@ import { crc32 } from 'node:zlib';
 import { concat, fromBase64 } from '../../bytes.ts';
 import { isStrongroomError, StrongroomError } from '../../errors.ts';
 import { nameOf, type S3Location } from './location.ts';
-import { type S3, s3Client, s3Failure } from './s3client.ts';
-import { persist } from './transient.ts';
+import { ask } from './s3request.ts';
 
 /** An upload that has begun; plain data, so that threads can be given it. */
 export interface UploadLocation {
@@ -39,22 +38,6 @@ const crc32Of = (bytes: Uint8Array): string => {
   sum.writeUInt32BE(crc32(bytes));
   return sum.toString('base64');
 };
-
-/** A request that is repeated while it fails in passing. */
-export async function ask<T>(
-  name: string,
-  signal: AbortSignal,
-  request: (s3: S3, options: { abortSignal: AbortSignal }) => Promise<T>,
-): Promise<T> {
-  const s3 = await s3Client();
-  return persist(async () => {
-    try {
-      return await request(s3, { abortSignal: signal });
-    } catch (error) {
-      throw s3Failure(error, name);
-    }
-  }, signal);
-}
 
 export async function beginUpload(at: S3Location, signal: AbortSignal): Promise<UploadLocation> {
   const { bucket, key } = at;

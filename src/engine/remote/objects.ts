@@ -1,7 +1,7 @@
 /** Small objects by their names (Amazon S3 API reference: ListObjectsV2, DeleteObject). */
 import type { S3Location } from './location.ts';
 import { nameOf } from './location.ts';
-import { ask } from './multipart.ts';
+import { ask } from './s3request.ts';
 
 /** The keys that begin with that of `at`. */
 export async function listObjects(at: S3Location, signal: AbortSignal): Promise<string[]> {

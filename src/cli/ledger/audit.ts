@@ -23,7 +23,7 @@ export function addAudit(ledger: Command): void {
     .command('audit')
     .summary('check a whole log, and what it lacks')
     .description(
-      'Reads the whole log and checks every entry and hash of it; then looks for every line of the CUSTODY files in it.',
+      'Reads the whole log and checks every entry and hash of it; then looks for every line of the CUSTODY files in it. A document that was appended as a whole is found with "ledger prove".',
     )
     .argument('<LOG>', 'the directory of the log, or a copy of it')
     .argument('[CUSTODY...]', 'custody files, one document a line')

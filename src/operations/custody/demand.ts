@@ -1,6 +1,6 @@
 /** A demand of `verify`: a log has what was told of the sealing of an archive. */
 
-import { isStrongroomError } from '../../errors.ts';
+import { isStrongroomError, StrongroomError } from '../../errors.ts';
 import type { Trust } from '../../keys/policy.ts';
 import { commitmentOf } from '../../provenance/ledger/commitment.ts';
 import type { LedgerPolicy } from '../../provenance/ledger/policy.ts';
@@ -28,7 +28,7 @@ interface Demands {
 
 /**
  * Holds the sealing to be in a log, if that is demanded, offline.
- * @throws StrongroomError NOT_FOUND, PROOF_INVALID, LEDGER_UNTRUSTED; of the custody file.
+ * @throws StrongroomError LEDGER_INCOMPLETE where there is no proof, PROOF_INVALID, LEDGER_UNTRUSTED; of the custody file.
  */
 export async function proveByLog(
   archive: string,
@@ -37,11 +37,12 @@ export async function proveByLog(
 ): Promise<Proof[]> {
   if (ledger === undefined) return [];
   const { policy, custody = custodyPathOf(archive) } = ledger;
-  const steps = readCustody(custody);
+  const steps = await found(custody, () => readCustody(custody));
   const sealed = steps.slice(0, 1);
   trustSteps(sealed, { trust }, custody);
   assertAbout(sealed, subject, subject.seal, custody);
-  const proof = await readSmallFile(ledger.proof ?? `${custody}.tlog-proof`, maxProofBytes);
+  const path = ledger.proof ?? `${custody}.tlog-proof`;
+  const proof = await found(path, () => readSmallFile(path, maxProofBytes));
   const entry = commitmentOf(sealed[0]?.statement.bytes ?? new Uint8Array());
   const { origin, signatures } = verifyLedgerProof(proof, entry, policy);
   return [
@@ -56,6 +57,18 @@ export async function proveByLog(
       ),
     },
   ];
+}
+
+/** What the demand rests on: whoever sent the archive may have left it out. */
+async function found<T>(path: string, read: () => T): Promise<Awaited<T>> {
+  try {
+    return await read();
+  } catch (error) {
+    if (!isStrongroomError(error, 'NOT_FOUND')) throw error;
+    const message = `${path}: not there, and so nothing proves that the sealing is in a log`;
+    const hint = 'ask whoever keeps the log: "strongroom ledger prove LOG CUSTODY --line 1"';
+    throw new StrongroomError('LEDGER_INCOMPLETE', message, { file: path, hint });
+  }
 }
 
 /** In words what is proved, and what is not: offline nobody can tell what a log has besides. */

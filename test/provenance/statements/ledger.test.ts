@@ -106,7 +106,7 @@ describe('verify', () => {
     verify(archive, { ...quiet, quantumSafeOnly, ledger: { policy: policy(keys) } });
 
   it('demands a proof that the sealing is in the log, and tells what proves it', async () => {
-    expect(await outcome(() => demand(vkeys))).toBe('NOT_FOUND');
+    expect(await outcome(() => demand(vkeys))).toBe('LEDGER_INCOMPLETE');
     const entry = commitmentOf(Buffer.from(linesAt(archive)[0] ?? ''));
     writeFileSync(proof, proveEntry(directory, { entry }).proof);
     const { proofs } = await demand(vkeys);
@@ -115,6 +115,13 @@ describe('verify', () => {
       ['custodian', true],
       ['log.example', true],
     ]);
+  });
+
+  it('names what is not there for the demand', async () => {
+    const custody = join(root, 'gone.custody.jsonl');
+    const gone = { policy: policy(vkeys), custody };
+    const refused = await verify(archive, { ...quiet, ledger: gone }).catch((error) => error);
+    expect(refused).toMatchObject({ code: 'LEDGER_INCOMPLETE', file: custody, exitStatus: 3 });
   });
 
   it('refuses with --require-pq what only Ed25519 proves', async () => {

@@ -118,6 +118,13 @@ export function openToRead(path: string, flags = 0): number {
   }
 }
 
+/**
+ * Opens what was made before, to write on: never what a link leads to, which somebody else who can
+ * write to the directory may have put in its place.
+ */
+export const openMade = (path: string): number =>
+  openSync(path, constants.O_RDWR | (constants.O_NOFOLLOW ?? 0));
+
 /** Whether `path` exists, as anything; a dangling link exists. */
 export function exists(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false }) !== undefined;

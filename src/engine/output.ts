@@ -17,7 +17,7 @@ import {
 } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { asStrongroomError, StrongroomError } from '../errors.ts';
-import { exists, openDirectory, quietly, removeFile, syncDirectory } from './files.ts';
+import { exists, openDirectory, openMade, quietly, removeFile, syncDirectory } from './files.ts';
 
 export interface Output {
   /** Where to write. */
@@ -114,7 +114,7 @@ export function fileOutput(temporary: string, path: string): Output {
 
 function syncFile(temporary: string, path: string): void {
   try {
-    const fd = openSync(temporary, 'r+');
+    const fd = openMade(temporary);
     try {
       fsyncSync(fd);
     } finally {

@@ -1,7 +1,14 @@
 /** Where the threads of a job put what they made, a segment at a time. */
 import { closeSync, constants, fsyncSync, openSync } from 'node:fs';
 import type { Control } from '../../engine/control.ts';
-import { FileCache, readFully, standard, writeFully, writePipe } from '../../engine/files.ts';
+import {
+  FileCache,
+  openMade,
+  readFully,
+  standard,
+  writeFully,
+  writePipe,
+} from '../../engine/files.ts';
 import { firstBeyond } from '../../engine/pieces.ts';
 import { type SharedTexts, sharedNumbers, sharedTexts, textAt } from '../../engine/shared.ts';
 import { type Payload, segmentOffset } from '../segments.ts';
@@ -16,7 +23,7 @@ export interface SegmentSink {
 
 /** Ciphertext segments, each at its place in the archive. */
 export function atOffsets(path: string, payload: Payload, control: Control): SegmentSink {
-  const fd = openSync(path, 'r+');
+  const fd = openMade(path);
   return {
     write(bytes, index) {
       return control.writeAlone(0, () => writeFully(fd, bytes, segmentOffset(payload, index)));

@@ -1,8 +1,8 @@
 /** Where a new archive goes: a file, standard output, or an object store, part by part. */
-import { closeSync, fsyncSync, openSync } from 'node:fs';
+import { closeSync, fsyncSync } from 'node:fs';
 import { segmentOverhead } from '../../crypto/floe.ts';
 import type { Control } from '../../engine/control.ts';
-import { readFully } from '../../engine/files.ts';
+import { openMade, readFully } from '../../engine/files.ts';
 import { type LeafBuffer, type Payload, plaintextBytes, segmentOffset } from '../segments.ts';
 import { type Claim, claimFrom, claimRuns, claimSpans } from '../stream.ts';
 import { type JournalTarget, RunJournal, type RunReport } from './journal.ts';
@@ -52,7 +52,7 @@ export function journalOf(
   { control, report, leaves }: SinkContext,
 ): SealJournal | undefined {
   if (target.kind !== 'file' || target.journal === undefined) return undefined;
-  const fd = openSync(target.path, 'r+');
+  const fd = openMade(target.path);
   const work = {
     digest(index: number) {
       const length = plaintextBytes(payload, index) + segmentOverhead;

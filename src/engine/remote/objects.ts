@@ -16,7 +16,9 @@ export async function listObjects(at: S3Location, signal: AbortSignal): Promise<
       ),
     );
     for (const { Key } of page.Contents ?? []) if (Key !== undefined) keys.push(Key);
-    token = page.IsTruncated ? page.NextContinuationToken : undefined;
+    const next = page.IsTruncated ? page.NextContinuationToken : undefined;
+    // A store that does not go on would be asked without end
+    token = next === token ? undefined : next;
   } while (token !== undefined);
   return keys;
 }

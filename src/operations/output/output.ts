@@ -1,7 +1,7 @@
 /** Where a new archive is written: a file, standard output, or an object store. */
-import { closeSync, openSync } from 'node:fs';
+import { closeSync } from 'node:fs';
 import type { OutputReport, SealTarget } from '../../archive/jobs/target.ts';
-import { writeFully } from '../../engine/files.ts';
+import { openMade, writeFully } from '../../engine/files.ts';
 import { createFile } from '../../engine/output.ts';
 import { StrongroomError } from '../../errors.ts';
 import { writeOutput } from '../standard.ts';
@@ -32,7 +32,7 @@ export function fileOutput(path: string): ArchiveOutput {
   const file = createFile(path);
   let fd: number | undefined;
   try {
-    fd = openSync(file.path, 'r+');
+    fd = openMade(file.path);
   } catch (error) {
     file.discard();
     throw error;

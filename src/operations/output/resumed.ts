@@ -1,10 +1,10 @@
 /** A new archive in a file that a later run can go on with. */
-import { chmodSync, closeSync, fsyncSync, ftruncateSync, openSync } from 'node:fs';
+import { closeSync, fchmodSync, fsyncSync, ftruncateSync } from 'node:fs';
 import { coreBytes, decodeCore, payloadOffset } from '../../archive/core.ts';
 import { deriveArchiveKeys } from '../../archive/filekey.ts';
 import { segmentsInRun } from '../../archive/jobs/journal.ts';
 import { ciphertextBytes, segmentCount } from '../../crypto/floe.ts';
-import { writeFully } from '../../engine/files.ts';
+import { openMade, writeFully } from '../../engine/files.ts';
 import { fileOutput } from '../../engine/output.ts';
 import { type Beginning, continueArchive } from './beginning.ts';
 import type { ArchiveOutput } from './output.ts';
@@ -23,7 +23,7 @@ export async function resumedOutput(work: Omit<Work, 'isDirectory'>): Promise<Ar
       const keys = deriveArchiveKeys(begun.fileKey, core);
       beginning = continueArchive({ core, keys, fileKey: begun.fileKey }, begun.front, path);
     }
-    fd = openSync(resumption.stage, 'r+');
+    fd = openMade(resumption.stage);
   } catch (error) {
     beginning?.wipe();
     resumption.abandon();
@@ -56,7 +56,7 @@ export async function resumedOutput(work: Omit<Work, 'isDirectory'>): Promise<Ar
     },
     write,
     async commit() {
-      chmodSync(resumption.stage, 0o666 & ~process.umask());
+      fchmodSync(fd, 0o666 & ~process.umask());
       fsyncSync(fd);
       close();
       resumption.assertHeld();

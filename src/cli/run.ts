@@ -117,7 +117,8 @@ async function runServed(archive: string, options: Options, child: Child): Promi
       [options.env]: `${gateway.url}/${served?.name}`,
       STRONGROOM_BUCKET: served?.name,
     };
-    return await child.run({ ...gateway.environment, ...model });
+    // What comes with the keys of a store is for the store, and not for who reads from here
+    return await child.run({ AWS_SESSION_TOKEN: undefined, ...gateway.environment, ...model });
   } finally {
     await gateway.close(0);
   }

@@ -113,6 +113,8 @@ const environmentOf = (url: string, credentials: Credentials, socket: string) =>
   STRONGROOM_TOKEN: credentials.token,
   ...(socket === '' ? {} : { STRONGROOM_SOCKET: socket }),
   AWS_ENDPOINT_URL: url,
+  // It counts before the other one: that of a store, whose archives are served here, must not stay
+  AWS_ENDPOINT_URL_S3: url,
   AWS_ACCESS_KEY_ID: credentials.accessKeyId,
   AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
   AWS_REGION: 'us-east-1',

@@ -249,6 +249,15 @@ describe.skipIf(process.platform === 'win32')('run', () => {
     expect([status, stderr]).toEqual([0, '']);
     expect(stdout.toString()).toBe('http://127.0.0.1:\nhello\nweights');
   });
+
+  it('leads clients of a store away from it, and keeps its session to itself', async () => {
+    const body =
+      'echo "$AWS_SESSION_TOKEN,$([ "$AWS_ENDPOINT_URL_S3" = "$STRONGROOM_URL" ] && echo here)"';
+    const args = ['run', 'weights=w.srm', '--serve', '-q', ...opening, '--', 'sh', '-c', body];
+    const env = { AWS_ENDPOINT_URL_S3: 'http://store.example', AWS_SESSION_TOKEN: 'of the store' };
+    const { stdout, stderr } = await strongroom(args, { cwd, env });
+    expect([stdout.toString(), stderr]).toEqual([',here\n', '']);
+  });
 });
 
 describe.skipIf(process.platform === 'win32')('serve', () => {

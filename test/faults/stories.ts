@@ -62,6 +62,17 @@ export function storiesOf(world: World): readonly Story[] {
     names: { old: [], new: ['out'] },
     after: ['cat', archive, 'config.json', ...partner],
   };
+  const rekeying = ['rekey', 'a.srm', '-o', 'new.srm', ...cards, ...lab];
+  const rekeyed = {
+    prepare: (directory: string) => copyFileSync(archive, join(directory, 'a.srm')),
+    async state(directory: string) {
+      const same = readFileSync(join(directory, 'a.srm')).equals(readFileSync(archive));
+      if (!same) throw new Error('a.srm: changed');
+      return sealed(directory);
+    },
+    names: { old: ['a.srm'], new: ['a.srm', 'new.srm'] },
+    after: ['verify', 'new.srm', '--signer', at('lab.key.card')],
+  };
 
   return [
     { name: 'seal', args: ['seal', source, '-o', 'new.srm', ...signed], ...sealing },
@@ -92,18 +103,8 @@ export function storiesOf(world: World): readonly Story[] {
     },
     access(world, 'grant', [...guest, ...lab], 'old'),
     access(world, 'revoke', [...guest, ...lab], 'new'),
-    {
-      name: 'rekey',
-      args: ['rekey', 'a.srm', '-o', 'new.srm', ...cards, ...lab],
-      prepare: (directory) => copyFileSync(archive, join(directory, 'a.srm')),
-      async state(directory) {
-        const same = readFileSync(join(directory, 'a.srm')).equals(readFileSync(archive));
-        if (!same) throw new Error('a.srm: changed');
-        return sealed(directory);
-      },
-      names: { old: ['a.srm'], new: ['a.srm', 'new.srm'] },
-      after: ['verify', 'new.srm', '--signer', at('lab.key.card')],
-    },
+    { name: 'rekey', args: rekeying, ...rekeyed },
+    { name: 'rekey --resume', args: [...rekeying, '--resume'], resumes: true, ...rekeyed },
     {
       name: 'ledger append',
       args: ['ledger', 'append', 'log', world.documents, '--lines', '--key', at('log.key')],

@@ -15,6 +15,7 @@ import { custodyTargets } from './targets/custody.ts';
 import { keyTargets } from './targets/keys.ts';
 import { provenanceTargets } from './targets/provenance.ts';
 import { remoteTargets } from './targets/remote.ts';
+import { resumeTargets } from './targets/resume.ts';
 import { scaleTargets } from './targets/scale.ts';
 
 const { values } = parseArgs({
@@ -39,6 +40,7 @@ async function targetsIn(scratch: string): Promise<readonly Target[]> {
     ...(await provenanceTargets(scratch)),
     ...remoteTargets(),
     ...(await scaleTargets(scratch)),
+    ...(await resumeTargets(scratch)),
   ];
   const chosen = all.filter(({ name }) => values.target === undefined || name === values.target);
   if (chosen.length > 0) return chosen;

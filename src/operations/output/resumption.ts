@@ -28,7 +28,16 @@ import {
   noMacs,
   type RunReport,
 } from '../../archive/jobs/journal.ts';
-import { base64, concat, fromBase64, randomSecret, secretCopy, utf8, wipe } from '../../bytes.ts';
+import {
+  base64,
+  concat,
+  fromBase64,
+  randomSecret,
+  secretCopy,
+  text,
+  utf8,
+  wipe,
+} from '../../bytes.ts';
 import { floeHeaderBytes } from '../../crypto/floe.ts';
 import { hpkeOpen, hpkeSeal } from '../../crypto/hpke.ts';
 import { exists, syncDirectory } from '../../engine/files.ts';
@@ -79,6 +88,7 @@ const headSchema = z.strictObject({
 type Head = z.infer<typeof headSchema>['signed'];
 
 const runSchema = z.strictObject({ mac: schemas.base64(macBytes), run: z.int().min(0) });
+const maxRunBytes = 128;
 
 const payloadType = 'application/vnd.strongroom.journal+json';
 const secretInfo = utf8('strongroom/v1/journal');
@@ -191,7 +201,7 @@ export class Resumption {
   /** Makes known that a run is durable. */
   add({ run, mac }: RunReport): void {
     this.#lock.assertHeld();
-    this.#journal?.append(JSON.stringify({ mac: base64(mac), run }));
+    this.#journal?.append(text(encodeJson({ mac: base64(mac), run })));
   }
 
   /** @throws StrongroomError RESUME_BUSY if another took over. */
@@ -250,7 +260,7 @@ export class Resumption {
       version: 1,
       work: kind,
     };
-    return Buffer.from(encodeJson(signDocument(payloadType, signed, identity))).toString();
+    return text(encodeJson(signDocument(payloadType, signed, identity)));
   }
 
   /** What is there, once nothing of it is doubtful but whether the runs are as the journal says. */
@@ -348,7 +358,8 @@ const wordsOf = {
 
 function readRun(line: string): { run: number; mac: string } | undefined {
   try {
-    return runSchema.safeParse(JSON.parse(line)).data;
+    const kind = { what: 'run', code: 'JOURNAL_INVALID', maxBytes: maxRunBytes } as const;
+    return decodeJson(utf8(line), runSchema, kind);
   } catch {
     return undefined;
   }

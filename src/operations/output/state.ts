@@ -26,7 +26,7 @@ import {
   trustKeyring,
   unlockKeyring,
 } from '../../archive/keyring.ts';
-import { base64, fromBase64, hex, text, utf8 } from '../../bytes.ts';
+import { base64, fromBase64, hex, utf8 } from '../../bytes.ts';
 import { stateDirectory } from '../../custody/epochs/memory.ts';
 import { quietly, removeFile } from '../../engine/files.ts';
 import type { UploadedPart } from '../../engine/remote/multipart.ts';
@@ -116,7 +116,8 @@ export class UploadState {
 
   #lines(): string[] | undefined {
     try {
-      return text(readFileSync(this.path)).split('\n');
+      // What is no text in it, after a power cut, makes a line that counts as none
+      return readFileSync(this.path, 'utf8').split('\n');
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
       throw error;
@@ -173,7 +174,7 @@ function lineOf({ run, part, leaves }: KeptPart): string {
   return JSON.stringify({ ...rest, run, leaves: base64(leaves) });
 }
 
-/** A line that a kill cut short counts as none. */
+/** A line that a kill or a power cut left broken counts as none. */
 function parse<T>(schema: z.ZodType<T>, line: string | undefined): T | undefined {
   try {
     return schema.safeParse(JSON.parse(line ?? '')).data;

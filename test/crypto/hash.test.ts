@@ -1,7 +1,14 @@
 import { blake3 as nobleBlake3 } from '@noble/hashes/blake3.js';
 import { describe, expect, test } from 'vitest';
 import { fromHex, hex, utf8 } from '#strongroom/bytes.js';
-import { blake3, nativeBlake3, sha384, sha384Tree, wasmBlake3 } from '#strongroom/crypto/hash.js';
+import {
+  blake3,
+  nativeBlake3,
+  sha256,
+  sha384,
+  sha384Tree,
+  wasmBlake3,
+} from '#strongroom/crypto/hash.js';
 
 const sample = (bytes: number) => Uint8Array.from({ length: bytes }, (_, i) => i % 251);
 
@@ -51,4 +58,10 @@ describe('SHA-384', () => {
     expect(sha384Tree.digest(utf8('abc'))).toEqual(abc);
     expect(sha384Tree.bytes).toBe(48);
   });
+});
+
+test('SHA-256 gives the digest of FIPS 180-4 for abc', () => {
+  expect(hex(sha256(utf8('abc')))).toBe(
+    'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad',
+  );
 });

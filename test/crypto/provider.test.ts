@@ -64,6 +64,13 @@ describe.each(Object.values(latticeKems))('$name', (row) => {
         decapsulate: (seed: Uint8Array, enc: Uint8Array) =>
           sound.decapsulate(altered(seed, 63), enc),
       },
+      {
+        // Agrees with itself, and rejects as it should, but makes other keys
+        ...sound,
+        publicKey: (seed: Uint8Array) => sound.publicKey(altered(seed, 0)),
+        decapsulate: (seed: Uint8Array, enc: Uint8Array) =>
+          sound.decapsulate(altered(seed, 0), enc),
+      },
     ];
     expect(isSoundKem(sound, row)).toBe(true);
     for (const lie of lies) expect(isSoundKem(lie, row)).toBe(false);
@@ -125,6 +132,12 @@ describe.each(Object.values(latticeSignatures))('$name', (row) => {
       { ...sound, sign: () => new Uint8Array(row.signatureBytes) },
       { ...sound, verify: () => true },
       { ...sound, verify: () => false },
+      {
+        // Agrees with itself, but makes other keys
+        ...sound,
+        publicKey: (seed: Uint8Array) => sound.publicKey(altered(seed, 0)),
+        sign: (seed: Uint8Array, text: Uint8Array) => sound.sign(altered(seed, 0), text),
+      },
     ];
     expect(isSoundSignature(sound, row)).toBe(true);
     for (const lie of lies) expect(isSoundSignature(lie, row)).toBe(false);

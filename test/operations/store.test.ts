@@ -176,6 +176,23 @@ describe('an upload that fails', () => {
     await expectSame(output, big);
   });
 
+  it.each([
+    ['another leaf hash', (line: string) => line.replace(/"leaves":"[^"]{4}/, '"leaves":"AAAA')],
+    ['no text', (line: string) => line.replace('{"', '{"\xff')],
+  ])('goes on with no part whose line in the state file has %s', async (what, change) => {
+    const output = `s3://models/line-with-${what.replaceAll(' ', '-')}.srm`;
+    store.fault = ({ operation, part }) => (operation === 'part' && part > 1 ? reset : undefined);
+    expect(await outcome(() => seal(big, sealing(output)))).toBe('NETWORK');
+    const file = join(state, 'uploads', readdirSync(join(state, 'uploads'))[0] as string);
+    const [head, ...lines] = readFileSync(file, 'latin1').split('\n');
+    writeFileSync(file, [head, ...lines.map(change)].join('\n'), 'latin1');
+    store.fault = () => undefined;
+    await seal(big, sealing(output));
+    expect(notices.join()).toContain(' 0 parts are there');
+    await expectSame(output, big);
+    nothingLeft();
+  });
+
   it('is begun anew when what is sealed is another', async () => {
     const output = 's3://models/changed.srm';
     const changing = writeFiles(join(root, 'changing'), { weights: noise(20 * 2 ** 20, 3) });

@@ -39,7 +39,7 @@ describe('the memory of an upload', () => {
   it('is found again, with its parts, by who wrote it', async () => {
     const { directory, state, upload, inputs } = await begun();
     state.write(upload);
-    state.add(part);
+    state.add(part, upload);
     expect(readdirSync(directory)).toEqual([state.path.slice(directory.length + 1)]);
     expect(lstatSync(state.path).mode & 0o777).toBe(0o600);
     const found = await state.find(inputs, author);
@@ -58,9 +58,9 @@ describe('the memory of an upload', () => {
   it('takes the place of a link, and is not added to through one', async () => {
     const { state, upload, victim } = await begun();
     symlinkSync(victim, state.path);
-    expect(() => state.add(part)).toThrow(/ELOOP/);
+    expect(() => state.add(part, upload)).toThrow(/ELOOP/);
     state.write(upload);
-    state.add(part);
+    state.add(part, upload);
     expect(lstatSync(state.path).isSymbolicLink()).toBe(false);
     expect(readFileSync(victim, 'utf8')).toBe('as it was');
   });

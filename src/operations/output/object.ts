@@ -25,7 +25,7 @@ import { asStrongroomError, isStrongroomError, type StrongroomError } from '../.
 import type { Identity } from '../../keys/identity.ts';
 import type { Beginning } from './beginning.ts';
 import type { ArchiveOutput, Begun } from './output.ts';
-import { type KeptPart, UploadState } from './state.ts';
+import { type KeptPart, type Upload, UploadState } from './state.ts';
 import {
   assertWritten,
   type Expected,
@@ -79,6 +79,8 @@ class ObjectOutput implements ArchiveOutput {
   #upload: UploadLocation | undefined;
   #begun: Begun | undefined;
   #front: Uint8Array = new Uint8Array();
+  /** What the state file tells of, once it is begun. */
+  #told: Upload | undefined;
   readonly #parts: UploadedPart[] = [];
   /** Behind the parts, and not sent yet. */
   #tail: Uint8Array[] = [];
@@ -153,7 +155,8 @@ class ObjectOutput implements ArchiveOutput {
       this.#upload ??= await beginUpload(at, signal);
       const { id } = this.#upload;
       if (inputs !== undefined) {
-        this.#state?.write({ beginning, signer, id, runSegments, inputs }, this.#kept);
+        this.#told = { beginning, id, runSegments };
+        this.#state?.write({ ...this.#told, signer, inputs }, this.#kept);
       }
     }
     return { kind: 'parts', upload: this.#upload, front, runSegments, done };
@@ -167,7 +170,8 @@ class ObjectOutput implements ArchiveOutput {
     this.#parts.push(part);
     const from = run * (this.#runSegments as number);
     const to = from + (this.#runSegments as number);
-    this.#state?.add({ run, part, leaves: leaves(from, to) });
+    if (this.#told !== undefined)
+      this.#state?.add({ run, part, leaves: leaves(from, to) }, this.#told);
   }
 
   async write(bytes: Uint8Array): Promise<void> {

@@ -1,7 +1,7 @@
 /**
  * How far an upload came, in a file of the user's, so that one that was killed goes on where
  * it was. The first line tells what the archive begins with; every other one a part that is in
- * the store, with the leaf hashes of its segments.
+ * the store, with the leaf hashes of its segments and a MAC: a line that is altered counts as none.
  *
  * The file key is in it only as sealed to the author: as a key ring with one recipient, which
  * also proves, by its MAC and signature, that the file is the author's own.
@@ -26,13 +26,16 @@ import {
   trustKeyring,
   unlockKeyring,
 } from '../../archive/keyring.ts';
-import { base64, fromBase64, hex, utf8 } from '../../bytes.ts';
+import { base64, equal, fromBase64, hex, utf8, wipe } from '../../bytes.ts';
+import { deriveKey, hmacSha384 } from '../../crypto/kdf.ts';
 import { stateDirectory } from '../../custody/epochs/memory.ts';
 import { quietly, removeFile } from '../../engine/files.ts';
 import type { UploadedPart } from '../../engine/remote/multipart.ts';
 import { isStrongroomError } from '../../errors.ts';
+import { encodeJson } from '../../json.ts';
 import type { Identity } from '../../keys/identity.ts';
 import { trustCards } from '../../keys/policy.ts';
+import { schemas } from '../../keys/signed.ts';
 import { type Beginning, continueArchive } from './beginning.ts';
 
 const headSchema = z.strictObject({
@@ -46,11 +49,14 @@ const headSchema = z.strictObject({
   version: z.literal(1),
 });
 
+const macBytes = 48;
+
 const partSchema = z.strictObject({
   bytes: z.int().min(1),
   crc32: z.base64(),
   etag: z.string().min(1).max(1024),
   leaves: z.base64(),
+  mac: schemas.base64(macBytes),
   run: z.int().min(0),
 });
 
@@ -72,11 +78,11 @@ export interface KeptUpload {
   readonly parts: readonly KeptPart[];
 }
 
-export interface NewUpload {
-  readonly beginning: Beginning;
+/** What the lines of parts are bound to. */
+export type Upload = Pick<KeptUpload, 'beginning' | 'id' | 'runSegments'>;
+
+export interface NewUpload extends Upload {
   readonly signer: Identity;
-  readonly id: string;
-  readonly runSegments: number;
   readonly inputs: string;
 }
 
@@ -105,13 +111,9 @@ export class UploadState {
     const { upload: id, runSegments } = head;
     const beginning = head.inputs === inputs ? await reopen(head, signer, this.path) : undefined;
     if (beginning === undefined) return { kind: 'other', id };
-    const parts = lines.slice(1).flatMap((line) => {
-      const found = parse(partSchema, line);
-      if (found === undefined) return [];
-      const { run, leaves, ...rest } = found;
-      return [{ run, part: { number: run + 1, ...rest }, leaves: fromBase64(leaves) }];
-    });
-    return { kind: 'same', kept: { beginning, id, runSegments, parts } };
+    const upload = { beginning, id, runSegments };
+    const parts = lines.slice(1).flatMap((line) => partOf(line, upload) ?? []);
+    return { kind: 'same', kept: { ...upload, parts } };
   }
 
   #lines(): string[] | undefined {
@@ -138,11 +140,12 @@ export class UploadState {
       upload: id,
       version: 1,
     };
+    const lines = parts.map((part) => lineOf(part, upload));
     const temporary = `${this.path}.${randomBytes(6).toString('hex')}.partial`;
     const fd = openSync(temporary, 'wx', 0o600);
     try {
       try {
-        writeFileSync(fd, [JSON.stringify(head), ...parts.map(lineOf), ''].join('\n'));
+        writeFileSync(fd, [JSON.stringify(head), ...lines, ''].join('\n'));
         fsyncSync(fd);
       } finally {
         closeSync(fd);
@@ -155,10 +158,10 @@ export class UploadState {
   }
 
   /** Not made durable each time: a part whose line is lost is only sent once more. */
-  add(part: KeptPart): void {
+  add(part: KeptPart, upload: Upload): void {
     const fd = openSync(this.path, appending, 0o600);
     try {
-      writeFileSync(fd, `${lineOf(part)}\n`);
+      writeFileSync(fd, `${lineOf(part, upload)}\n`);
     } finally {
       closeSync(fd);
     }
@@ -169,9 +172,32 @@ export class UploadState {
   }
 }
 
-function lineOf({ run, part, leaves }: KeptPart): string {
+function lineOf({ run, part, leaves }: KeptPart, upload: Upload): string {
   const { number: _, ...rest } = part;
-  return JSON.stringify({ ...rest, run, leaves: base64(leaves) });
+  const told = { ...rest, run, leaves: base64(leaves) };
+  return JSON.stringify({ ...told, mac: base64(macOf(told, upload)) });
+}
+
+function partOf(line: string, upload: Upload): KeptPart | undefined {
+  const found = parse(partSchema, line);
+  if (found === undefined) return undefined;
+  const { mac, ...told } = found;
+  if (!equal(macOf(told, upload), fromBase64(mac))) return undefined;
+  const { run, leaves, ...rest } = told;
+  return { run, part: { number: run + 1, ...rest }, leaves: fromBase64(leaves) };
+}
+
+/** By whoever has the file key, over all that a line tells, and which upload it is of. */
+function macOf(
+  told: Omit<z.infer<typeof partSchema>, 'mac'>,
+  { beginning: { core, fileKey }, id, runSegments }: Upload,
+): Uint8Array {
+  const key = deriveKey(fileKey, core.archiveId, core.hash, 'upload', macBytes);
+  try {
+    return hmacSha384(key, encodeJson({ ...told, runSegments, upload: id }));
+  } finally {
+    wipe(key);
+  }
 }
 
 /** A line that a kill or a power cut left broken counts as none. */

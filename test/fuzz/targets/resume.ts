@@ -1,6 +1,7 @@
 /** What work goes on from: journals beside an output, and the state files of uploads. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { macBytes, RunJournal } from '#strongroom/archive/jobs/journal.js';
 import { createKeyring } from '#strongroom/archive/keyring.js';
 import { utf8 } from '#strongroom/bytes.js';
@@ -112,7 +113,8 @@ function uploadTarget(root: string, beginning: Beginning): Target {
   const state = new UploadState('store', root);
   const upload = { beginning, signer: identity, id: 'u', runSegments, inputs: inputs.source };
   const part = { number: 1, etag: '"1"', crc32: 'AAAAAA==', bytes: 8192 };
-  state.write(upload, [{ run: 0, part, leaves: new Uint8Array(96) }]);
+  const kept = [{ run: 0, part, leaves: new Uint8Array(96) }];
+  state.write(upload, kept);
   const seed = readFileSync(state.path);
   return {
     name: 'upload state',
@@ -126,6 +128,7 @@ function uploadTarget(root: string, beginning: Beginning): Target {
       hold(Buffer.compare(front, beginning.front) === 0, 'another front');
       hold(Buffer.compare(fileKey, beginning.fileKey) === 0, 'another file key');
       wipe();
+      for (const each of found.kept.parts) hold(isDeepStrictEqual(each, kept[0]), 'another part');
       return undefined;
     },
   };

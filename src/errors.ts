@@ -313,6 +313,11 @@ export function asStrongroomError(error: unknown, file?: string): StrongroomErro
       },
     );
   }
+  // No file has such a name, and Node does not ask the system for it
+  if (file?.includes('\0')) {
+    const words = `${file}: ${systemWords.ENOENT}`;
+    return new StrongroomError('NOT_FOUND', words, { cause: error, file });
+  }
   const message = error instanceof Error ? error.message : String(error);
   return new StrongroomError('INTERNAL', message, { cause: error });
 }

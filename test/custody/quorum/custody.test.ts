@@ -259,8 +259,10 @@ describe('a quorum on paper', () => {
     for (const bad of [{ ...spec, version: 2 }, { ...spec, note: 1 }, [], 'x']) {
       expect(await codeOf(() => readQuorumSpec(write(bad)))).toBe('QUORUM_INVALID');
     }
-    const none = { ...spec, groups: [{ name: 'x', threshold: 1, cards: ['none.card'] }] };
-    expect(await codeOf(() => readQuorumSpec(write(none)))).toBe('NOT_FOUND');
+    for (const card of ['none.card', '\0.card']) {
+      const none = { ...spec, groups: [{ name: 'x', threshold: 1, cards: [card] }] };
+      expect(await codeOf(() => readQuorumSpec(write(none)))).toBe('NOT_FOUND');
+    }
     expect(await codeOf(() => readQuorumSpec(join(root, 'none.json')))).toBe('NOT_FOUND');
   });
 });

@@ -5,6 +5,7 @@ import { deriveArchiveKeys } from '#strongroom/archive/filekey.js';
 import { LeafCollector, LeafReporter } from '#strongroom/archive/jobs/leaves.js';
 import { chooseKeyring, createKeyring } from '#strongroom/archive/keyring.js';
 import { decodeSlot, encodeSlot } from '#strongroom/archive/slots.js';
+import { u64 } from '#strongroom/bytes.js';
 import { noise, outcome, people } from '../support/archive.ts';
 import { slotOf } from '../support/forge.ts';
 
@@ -82,6 +83,15 @@ describe('the ring in force', () => {
   it('fills its slot to the last byte', () => {
     const document = noise(core.slotBytes - 64);
     expect(decodeSlot(encodeSlot(document, core.slotBytes), 'A', '')).toEqual(document);
+  });
+
+  it('has one spelling: a length beyond its end is refused, also if all else is right', async () => {
+    const full = encodeSlot(noise(core.slotBytes - 64), core.slotBytes);
+    const longer = altered((bytes) => bytes.set(u64(core.slotBytes - 63), 8), full);
+    expect(await outcome(() => decodeSlot(longer, 'A', ''))).toBe('KEYRING_INVALID');
+    const none = encodeSlot(new Uint8Array(), core.slotBytes);
+    const endless = altered((bytes) => bytes.fill(0xff, 8, 16), none);
+    expect(await outcome(() => decodeSlot(endless, 'A', ''))).toBe('KEYRING_INVALID');
   });
 });
 

@@ -40,6 +40,17 @@ describe('sharing a secret', () => {
     );
   });
 
+  it('uses k shares and none beyond, right or wrong', async () => {
+    const secret = new Uint8Array(randomBytes(32));
+    const [one, two, three] = (await splitSecret(secret, 2, 3)) as [
+      Uint8Array,
+      Uint8Array,
+      Uint8Array,
+    ];
+    const wrong = three.slice().fill(0, 0, 32);
+    expect(await combineShares([one, two, wrong], 2)).toEqual(secret);
+  });
+
   it('deals as many as there can be', async () => {
     const secret = new Uint8Array(randomBytes(32));
     const shares = await splitSecret(secret, 255, 255);

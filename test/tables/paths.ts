@@ -27,6 +27,7 @@ export const safePaths: readonly string[] = [
   '👩‍💻.txt',
   component,
   `${'é'.repeat(127)}x`,
+  `${'a/'.repeat(99)}a`,
   long,
 ];
 
@@ -53,6 +54,7 @@ export const unsafePaths: readonly (readonly [path: string, rule: string])[] = [
   ['..', 'a component is "." or ".."'],
   ['a/../b', 'a component is "." or ".."'],
   ['a/./b', 'a component is "." or ".."'],
+  [`${'a/'.repeat(100)}a`, 'it has over 100 components'],
   [`a/${component}x`, 'a component is over 255 bytes'],
   ['é'.repeat(128), 'a component is over 255 bytes'],
   ['a./b', 'a component ends in a dot or a space'],

@@ -1,6 +1,8 @@
 /** Seals that are signed as they should be and state what the format does not allow. */
 import { beforeAll, describe, expect, it } from 'vitest';
-import { decodeSeal } from '#strongroom/archive/seal.js';
+import { decodeSeal, trustSeal } from '#strongroom/archive/seal.js';
+import { type Trust, trustCards } from '#strongroom/index.js';
+import { encodeJson } from '#strongroom/json.js';
 import { outcome, people } from '../support/archive.ts';
 import { forge, type Parts, partsOf, signStatement } from '../support/forge.ts';
 import { file, tar } from '../support/tar.ts';
@@ -30,7 +32,10 @@ const nested = (levels: number): unknown => (levels === 0 ? 'deep' : [nested(lev
 const claims: readonly (readonly [name: string, claims: unknown, outcome: string])[] = [
   ['none', {}, 'accepted'],
   ['integers, texts, lists', { a: [1, 'b', { c: true }], d: Number.MAX_SAFE_INTEGER }, 'accepted'],
+  ['nothing, and as much as there may be', { a: 0, b: 'x'.repeat(65536 - 14) }, 'accepted'],
+  ['one byte more', { a: 0, b: 'x'.repeat(65536 - 13) }, 'SEAL_INVALID'],
   ['null', { a: null }, 'SEAL_INVALID'],
+  ['null beside a text', { a: ['b', null] }, 'SEAL_INVALID'],
   ['null within', { a: [{ b: null }] }, 'SEAL_INVALID'],
   ['a fraction', { a: 0.5 }, 'SEAL_INVALID'],
   ['below zero', { a: -1 }, 'SEAL_INVALID'],
@@ -54,6 +59,7 @@ describe('claims', () => {
   });
 });
 
+const reversed = who.author.card.signing.map(({ id }) => id).reverse();
 const digest = (name: string, bytes: number) => ({ digest: { [name]: 'ab'.repeat(bytes) } });
 
 describe('a statement', () => {
@@ -64,6 +70,10 @@ describe('a statement', () => {
     ['no subject', { subject: [] }],
     ['two subjects', { subject: Array(2).fill(digest('strongroom-tree-blake3', 32)) }],
     ['the hash of the other suite', { subject: [digest('strongroom-tree-sha384', 48)] }],
+    [
+      'a digest of another name as well',
+      { subject: [{ digest: { other: 'ab', 'strongroom-tree-blake3': 'ab'.repeat(32) } }] },
+    ],
     ['a digest too long', { subject: [digest('strongroom-tree-blake3', 48)] }],
   ])('with %s', async (_, change) => {
     expect(await decoded({ ...statement, ...change })).toBe('SEAL_INVALID');
@@ -79,10 +89,59 @@ describe('a statement', () => {
     ['a segment too few', { payload: { length: 8193, segments: 2 } }, 'SEAL_MISMATCH'],
     ['another suite', { suite: 'cnsa2' }, 'SEAL_MISMATCH'],
     ['another archive', { archive: '00'.repeat(32) }, 'SEAL_MISMATCH'],
+    ['another core', { core: Buffer.alloc(48).toString('base64') }, 'SEAL_MISMATCH'],
+    ['its authors the other way round', { author: { keys: reversed, name: 'a' } }, 'SEAL_MISMATCH'],
+    [
+      'a manifest by the hash of the other suite',
+      { manifest: { digest: 'ab'.repeat(48), length: 1 } },
+      'SEAL_INVALID',
+    ],
     ['a time with a fraction', { time: '2026-11-23T18:49:00.5Z' }, 'SEAL_INVALID'],
     ['a time elsewhere', { time: '2026-11-23T18:49:00+01:00' }, 'SEAL_INVALID'],
   ])('with %s', async (_, change, code) => {
     const predicate = { ...statement.predicate, ...change };
     expect(await decoded({ ...statement, predicate })).toBe(code);
+  });
+});
+
+describe('the author of a seal', () => {
+  const author = who.author.card;
+  const { signing } = author;
+  const trusted = (trust: Trust, change: object = {}) => {
+    const predicate = { ...statement.predicate, ...change };
+    const bytes = signStatement({ ...statement, predicate }, who.author);
+    return outcome(() =>
+      trustSeal(decodeSeal(bytes, parts.core, 'archive'), parts.core, trust, 'archive'),
+    );
+  };
+
+  it('is trusted by their card', async () => {
+    expect(await trusted(trustCards([who.reader.card, author]))).toBe('accepted');
+  });
+
+  it.each([
+    ['nobody is trusted', { entries: [] }],
+    ['others are', trustCards([who.reader.card])],
+    ['they are trusted as custodian alone', { entries: [{ card: author, roles: ['custodian'] }] }],
+  ] satisfies [string, Trust][])('is not when %s', async (_, trust) => {
+    expect(await trusted(trust)).toBe('SEAL_UNTRUSTED');
+  });
+
+  it('has signed it, and nobody else with their keys named', async () => {
+    const { signatures, ...rest } = JSON.parse(`${Buffer.from(parts.seal)}`);
+    for (const i of signing.keys()) {
+      const wrong = signatures.map((each: { sig: string }, at: number) =>
+        at === i ? { ...each, sig: each.sig.replace(/^./, (c) => (c === 'A' ? 'B' : 'A')) } : each,
+      );
+      const bytes = encodeJson({ ...rest, signatures: wrong });
+      const seal = () => decodeSeal(bytes, parts.core, 'archive');
+      const verdict = () => trustSeal(seal(), parts.core, trustCards([author]), 'archive');
+      expect(await outcome(verdict)).toBe('SEAL_UNTRUSTED');
+    }
+  });
+
+  it('had a card when they signed it', async () => {
+    const trust = trustCards([author]);
+    expect(await trusted(trust, { time: '2020-01-01T00:00:00Z' })).toBe('SEAL_UNTRUSTED');
   });
 });

@@ -72,7 +72,11 @@ describe('a statement', () => {
     ['the hash of the other suite', { subject: [digest('strongroom-tree-sha384', 48)] }],
     [
       'a digest of another name as well',
-      { subject: [{ digest: { other: 'ab', 'strongroom-tree-blake3': 'ab'.repeat(32) } }] },
+      {
+        subject: [
+          { digest: { other: 'ab'.repeat(32), 'strongroom-tree-blake3': 'ab'.repeat(32) } },
+        ],
+      },
     ],
     ['a digest too long', { subject: [digest('strongroom-tree-blake3', 48)] }],
   ])('with %s', async (_, change) => {

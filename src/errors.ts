@@ -288,6 +288,7 @@ const systemWords: Record<string, string> = {
 
 /** What to do, where the code's own hint says nothing or too little. */
 const systemHints: Record<string, string> = {
+  EISDIR: 'name a file',
   EMFILE: 'allow more with "ulimit -n", or use fewer --threads',
   EROFS: 'choose another place, on a file system that can be written to',
 };

@@ -44,7 +44,7 @@ async function readSome(into: Uint8Array): Promise<number> {
   } catch (error) {
     // How Windows reports the end of a pipe
     if ((error as NodeJS.ErrnoException).code === 'EOF') return 0;
-    throw error;
+    throw asStrongroomError(error, 'standard input');
   }
 }
 

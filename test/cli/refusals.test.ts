@@ -306,6 +306,17 @@ describe('refuses', () => {
     expect(existsSync(path('no'))).toBe(false);
   });
 
+  it('a directory where a pipe should be', async () => {
+    const named = /^error: standard input: it is a directory\nhint: name a file/;
+    for (const args of [
+      ['seal', '-', '-o', 'no', ...sealing],
+      ['open', '-', '-o', 'no', ...opening],
+    ]) {
+      const outcome = await shell(`"$node" "$strongroom" ${args.join(' ')} < w`, { cwd });
+      expectRefusal(outcome, 1, named);
+    }
+  });
+
   it('a pipe that holds nothing, as when what should fill it failed', async () => {
     const outcome = await strongroom(['seal', '-', '-o', 'no', ...sealing], { cwd, input: '' });
     expectRefusal(outcome, 3, /standard input: empty.*\nhint: see whether the command before/);

@@ -9,7 +9,7 @@ import { createThreadCipher, type FloeState, segmentOverhead } from '../../crypt
 import { type TreeHash, treeHashes } from '../../crypto/hash.ts';
 import type { Control } from '../../engine/control.ts';
 import { readPipe, standard, using, writePipe } from '../../engine/files.ts';
-import { StrongroomError } from '../../errors.ts';
+import { asStrongroomError, StrongroomError } from '../../errors.ts';
 import { type FileDigests, PassingDigests, type Sharding } from '../digests.ts';
 import { type Entry, extractedMode } from '../entry.ts';
 import { LeafBuffer, type Payload } from '../segments.ts';
@@ -64,11 +64,11 @@ export async function sealPipe(
   const sink = sealSink(job.output, payload, { control, signal, report, leaves });
   try {
     await using(sink, async () => {
-      let filled = readPipe(standard.input, current);
+      let filled = readInput(current);
       if (filled === 0) throw emptyPipe();
       let length = 0;
       for (let index = 0; !control.stopped; index++) {
-        const next = filled < segmentBytes ? 0 : readPipe(standard.input, ahead);
+        const next = filled < segmentBytes ? 0 : readInput(ahead);
         // The read may have waited until long after.
         if (control.stopped) return;
         const plain = current.subarray(0, filled);
@@ -93,6 +93,14 @@ export async function sealPipe(
     current.fill(0);
     ahead.fill(0);
     cipher.wipe();
+  }
+}
+
+function readInput(into: Uint8Array): number {
+  try {
+    return readPipe(standard.input, into);
+  } catch (error) {
+    throw asStrongroomError(error, pipeName);
   }
 }
 
@@ -185,7 +193,7 @@ class PipeSegments {
   }
 
   #fill(into: Uint8Array, index: number): void {
-    if (readPipe(standard.input, into) === into.length) return;
+    if (readInput(into) === into.length) return;
     throw new StrongroomError('TRUNCATED', `${pipeName}: ends within segment ${index}`, {
       file: pipeName,
       segment: index,

@@ -131,7 +131,7 @@ describe('seal', () => {
     const bom = await json('bom', 'child.srm', '--signer', 'lab.key.card');
     expect(bom.metadata.component).toMatchObject({ name: 'Ada', type: 'machine-learning-model' });
     const stranger = await run('bom', 'child.srm', '--signer', 'stranger.key.card');
-    expectRefusal(stranger, 3, /not trusted as an author/);
+    expectRefusal(stranger, 3, /was sealed by key [0-9a-f]{16}…, not by stranger, whom you trust/);
     const wrong = await run('seal', 'w', '-o', 'z.srm', ...sealing, '--parent', 'child.srm');
     expectRefusal(wrong, 2, /neither a content root nor a root of model signing/);
   });

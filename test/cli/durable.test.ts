@@ -10,6 +10,8 @@ import { leftovers, opening, scratch, sealing, shell, strongroom, world } from '
 
 const cwd = scratch();
 const path = (name: string) => join(cwd, name);
+const ioError = (name: string) =>
+  `error: ${name}: input or output error\nhint: check the path, and the disk that it is on\n`;
 const canTrace = spawnSync('strace', ['-V']).status === 0;
 
 /** Runs the command under strace; `inject` makes calls fail. */
@@ -73,7 +75,7 @@ describe.runIf(process.env.STRONGROOM_SLOW === '1' && canTrace)('on the disk', (
     const fails = (n: number) => `-e inject=fsync:error=EIO:when=${n}`;
     const n = await last(`seal source -o f.srm ${sealing.join(' ')}`);
     const sealed = await traced(`seal source -o g.srm ${sealing.join(' ')}`, fails(n));
-    expect(sealed).toMatchObject({ status: 1, stderr: 'error: g.srm: input or output error\n' });
+    expect(sealed).toMatchObject({ status: 1, stderr: ioError('g.srm') });
     const opened = await traced(`open a.srm -o g ${opening.join(' ')}`, fails(n));
     expect(opened.status).toBe(1);
     expect(readdirSync(cwd).filter((name) => /^g($|\.srm)/.test(name))).toEqual([]);
@@ -83,10 +85,7 @@ describe.runIf(process.env.STRONGROOM_SLOW === '1' && canTrace)('on the disk', (
   it('a file that cannot be removed is told of in words', async () => {
     const inject = '-e trace=unlink -e inject=unlink:error=EIO';
     const { status, stderr } = await traced(`seal source -o h.srm ${sealing.join(' ')}`, inject);
-    expect({ status, stderr }).toEqual({
-      status: 1,
-      stderr: 'error: h.srm: input or output error\n',
-    });
+    expect({ status, stderr }).toEqual({ status: 1, stderr: ioError('h.srm') });
     const left = leftovers(cwd);
     expect(left).toEqual([expect.stringMatching(/^\.h\.srm\.[0-9a-f]{12}\.partial$/)]);
     for (const name of left) rmSync(path(name));

@@ -63,3 +63,6 @@ const deceptive = /(?! )[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}\u2800]/gu;
  */
 export const printable = (text: string): string =>
   text.replace(deceptive, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);
+
+/** How a key is called whose card is not at hand, by its id in hex. */
+export const shortKeyId = (id = ''): string => `key ${id.slice(0, 16)}…`;

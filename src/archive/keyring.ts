@@ -12,6 +12,7 @@ import { assertSignedWhileActive } from '../keys/enforce.ts';
 import type { Identity } from '../keys/identity.ts';
 import { type Trust, trustedCard } from '../keys/policy.ts';
 import { areSignaturesOf, schemas, signaturesVerify, signDocument } from '../keys/signed.ts';
+import { shortKeyId } from '../text.ts';
 import { timeOf } from '../time.ts';
 import type { Core } from './core.ts';
 import {
@@ -30,7 +31,7 @@ import {
   sealedShareBytes,
 } from './quorum.ts';
 import { decodeSlot } from './slots.ts';
-import { shortKeyId, untrustedAuthor } from './untrusted.ts';
+import { untrustedAuthor } from './untrusted.ts';
 
 const payloadType = 'application/vnd.strongroom.keyring.v1+json';
 

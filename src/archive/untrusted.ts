@@ -1,12 +1,10 @@
 /** How a reader is told that an archive is not by anyone whom they trust. */
 import { type ErrorCode, StrongroomError } from '../errors.ts';
 import type { Trust } from '../keys/policy.ts';
+import { shortKeyId } from '../text.ts';
 import type { Core } from './core.ts';
 
 type Untrusted = Extract<ErrorCode, 'KEYRING_UNTRUSTED' | 'SEAL_UNTRUSTED'>;
-
-/** What `inspect` shows of a key whose card it does not have. */
-export const shortKeyId = (id = ''): string => `key ${id.slice(0, 16)}…`;
 
 /** The error for an archive whose author, by the word of its core, nobody trusts as one. */
 export function untrustedAuthor(core: Core, trust: Trust, name: string, code: Untrusted) {

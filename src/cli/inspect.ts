@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { shortKeyId } from '../text.ts';
 import { readCards } from './access.ts';
 import { binaryBytes, bytes, plural, who } from './format.ts';
 import { claimRows, lineage } from './lineage.ts';
@@ -41,9 +42,9 @@ async function run(archive: string, options: Options): Promise<void> {
   const signed = (keys: readonly string[], signature: typeof author.signature) =>
     signature.state === 'verified'
       ? `${who(signature)}: its signature verifies`
-      : `${short(keys[0])}, ${wordsFor[signature.state]}`;
+      : `${shortKeyId(keys[0])}, ${wordsFor[signature.state]}`;
   const recipients = keyring.recipients.map(({ key }) =>
-    key === undefined ? 'hidden' : (names.get(key) ?? short(key)),
+    key === undefined ? 'hidden' : (names.get(key) ?? shortKeyId(key)),
   );
   // A ring can name any key as that of a recipient
   const claimed = keyring.signature.state === 'verified' ? '' : ', not verified';
@@ -86,5 +87,3 @@ const wordsFor = {
   unchecked: 'not verified: give its card with --card',
   wrong: 'but its signature does not verify',
 } as const;
-
-const short = (id = ''): string => `key ${id.slice(0, 16)}…`;

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Who } from '../index.ts';
+import { shortKeyId } from '../text.ts';
 import { assertThere, freshnessOf, readCards, trustOf, unlockIdentity } from './access.ts';
 import { plural, who } from './format.ts';
 import { report, table, warn } from './messages.ts';
@@ -74,6 +75,4 @@ async function run(archive: string, options: Options): Promise<void> {
 }
 
 const nameOf = ({ key, name, fingerprint }: Who): string =>
-  name === undefined || fingerprint === undefined
-    ? `key ${key.slice(0, 16)}…`
-    : who({ name, fingerprint });
+  name === undefined || fingerprint === undefined ? shortKeyId(key) : who({ name, fingerprint });

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import { StrongroomError } from '../errors.ts';
 import type { Card } from '../index.ts';
+import { shortKeyId } from '../text.ts';
 import { readCards } from './access.ts';
 import { type ChangeOptions, changeOptions, withChange } from './changes.ts';
 import { tellRecorded } from './custody/options.ts';
@@ -53,7 +54,7 @@ async function run(archive: string, options: Options): Promise<void> {
   const done = await withChange(archive, options, (change) =>
     revoke(archive, { ...change, ...who, output, lockMeOut }),
   );
-  const names = done.removed.map(({ name, key }) => name ?? `key ${key.slice(0, 16)}…`);
+  const names = done.removed.map(({ name, key }) => name ?? shortKeyId(key));
   if (names.length > 0) tell(`revoked the access of ${names.join(', ')}`, options);
   tell(
     `wrote epoch ${done.epoch} into ${done.output}: ${plural(done.recipients, 'recipient')}`,

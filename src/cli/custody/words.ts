@@ -1,11 +1,12 @@
 /** A custody file in words, a line for each thing that happened. */
 import type { Happening } from '../../index.ts';
+import { shortKeyId } from '../../text.ts';
 import { plural } from '../format.ts';
 import { table } from '../messages.ts';
 
 type Named = NonNullable<Happening['added']>[number];
 
-const nameOf = ({ key, name }: Named): string => name ?? `key ${key.slice(0, 16)}…`;
+const nameOf = ({ key, name }: Named): string => name ?? shortKeyId(key);
 
 /** Names, and how many more if there are many. */
 function listOf(who: readonly Named[] = []): string {
@@ -54,7 +55,7 @@ const words: Readonly<Record<Happening['event'], (what: Happening) => string>> =
 export const timeline = (story: readonly Happening[]): string[] =>
   table(
     story.map((what) => {
-      const who = what.by.name ?? `key ${what.by.keys[0]?.slice(0, 16)}…`;
+      const who = what.by.name ?? shortKeyId(what.by.keys[0]);
       return [what.time, `${who} ${words[what.event](what)}`] as const;
     }),
   );

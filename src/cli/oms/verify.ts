@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { StrongroomError } from '../../errors.ts';
 import type { OmsSignature } from '../../index.ts';
+import { shortKeyId } from '../../text.ts';
 import { assertThere, trustOf } from '../access.ts';
 import { bytes, plural } from '../format.ts';
 import { report, table } from '../messages.ts';
@@ -39,7 +40,7 @@ export function addOmsVerify(oms: Command): void {
 
 const words = (signature: OmsSignature): string =>
   signature.method === 'key'
-    ? `ECDSA ${signature.curve}, key ${signature.hint.slice(0, 16)}…: classical`
+    ? `ECDSA ${signature.curve}, ${shortKeyId(signature.hint)}: classical`
     : `${signature.algorithms.join(' and ')}, ${signature.name} (${signature.fingerprint}): quantum-safe`;
 
 async function run(directory: string, options: Options): Promise<void> {

@@ -17,6 +17,7 @@ import {
   resourcesOf,
 } from '../../provenance/oms/statement.ts';
 import { type Proof, provedBy } from '../../provenance/proofs.ts';
+import { shortKeyId } from '../../text.ts';
 import { readEntry } from '../read.ts';
 import { sealedStatement } from './sealing.ts';
 
@@ -54,7 +55,7 @@ export async function proveOms(
   if (key !== undefined) {
     const at = `${where}: ${bundleName}`;
     assertSealed(openBundle(await read(bundleName), key, at), oms, entries, at);
-    const by = `key ${key.hint.slice(0, 16)}…`;
+    const by = shortKeyId(key.hint);
     const algorithms = [`ECDSA ${key.curve}`];
     proofs.push({
       claim: `SHA-256 of its files, by ${bundleName}`,

@@ -1,5 +1,4 @@
 /** The place of a new archive, from what its user calls it. */
-
 import { locationOf } from '../../engine/locate.ts';
 import { shownName } from '../../engine/remote/location.ts';
 import { StrongroomError } from '../../errors.ts';

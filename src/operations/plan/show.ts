@@ -1,5 +1,4 @@
 /** What a plan says, and how far it is. */
-
 import { locationOf } from '../../engine/locate.ts';
 import { listParts } from '../../engine/remote/multipart.ts';
 import { StrongroomError } from '../../errors.ts';

@@ -158,7 +158,7 @@ const stillThere = (body: BodyOf<'open'>, files: readonly Entry[]): boolean =>
     ? files.every(({ path }) => exists(join(body.stage as string, path)))
     : exists(body.output as string);
 
-/** @throws StrongroomError USAGE, NOT_FOUND. */
+/** @throws StrongroomError USAGE, NOT_FOUND, STAGE_INVALID. */
 function assertPlace({ stage, output: planned }: BodyOf<'open'>, output: string | undefined): void {
   const usage = (what: string, hint: string) => new StrongroomError('USAGE', what, { hint });
   if (stage === undefined) {
@@ -168,26 +168,16 @@ function assertPlace({ stage, output: planned }: BodyOf<'open'>, output: string 
   if (output !== undefined) {
     throw usage(`the plan opens into ${planned}, for all workers`, 'leave out -o');
   }
-  const found =
-    lstatSync(stage, { throwIfNoEntry: false }) ??
-    lstatSync(planned ?? '', { throwIfNoEntry: false });
-  if (found?.isDirectory()) {
-    assertOwn(stage);
-    return;
+  const staged = lstatSync(stage, { throwIfNoEntry: false });
+  const found = staged ?? lstatSync(planned ?? '', { throwIfNoEntry: false });
+  if (!found?.isDirectory()) {
+    throw new StrongroomError('NOT_FOUND', `${stage}: the stage of the plan is not there`, {
+      file: stage,
+      hint: `is ${dirname(stage)} the file system that the planner shares?`,
+    });
   }
-  throw new StrongroomError('NOT_FOUND', `${stage}: the stage of the plan is not there`, {
-    file: stage,
-    hint: `is ${dirname(stage)} the file system that the planner shares?`,
-  });
-}
-
-/**
- * Whoever else can write to a stage could have files elsewhere overwritten, by a link in it.
- * @throws StrongroomError STAGE_INVALID.
- */
-function assertOwn(stage: string): void {
-  const found = lstatSync(stage, { throwIfNoEntry: false });
-  if (found === undefined || isPrivate(found)) return;
+  // Whoever else can write to it could have files elsewhere overwritten, by a link in it
+  if (staged === undefined || isPrivate(staged)) return;
   throw new StrongroomError('STAGE_INVALID', `${stage}: belongs to somebody else`, {
     file: stage,
     hint: 'run workers as the user who made the plan',

@@ -110,7 +110,7 @@ export function decodeCore(bytes: Uint8Array, name: string): Core {
   if (!isZero(bytes.subarray(authorsEnd, coreBytes))) {
     throw invalid('the rest of the core is not zero', authorsEnd);
   }
-  const copy = bytes.slice(0, coreBytes);
+  const copy = new Uint8Array(bytes.subarray(0, coreBytes));
   return {
     suite,
     archiveId: copy.subarray(field.archiveId, field.archiveId + 32),

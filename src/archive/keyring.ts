@@ -201,7 +201,7 @@ export function decodeKeyring(bytes: Uint8Array, core: Core, name: string): Keyr
     if (named.has(key)) throw invalid(`two stanzas name the key ${key}`);
     named.add(key);
   }
-  return { document: parsed, bytes: bytes.slice() };
+  return { document: parsed, bytes: new Uint8Array(bytes) };
 }
 
 /**

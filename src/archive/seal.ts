@@ -178,7 +178,7 @@ export function decodeSeal(bytes: Uint8Array, core: Core, name: string): Seal {
       `states ${predicate.payload.segments} segments where its length makes ${segments}`,
     );
   }
-  return { predicate, contentRoot: root, bytes: bytes.slice(), envelope: decoded.envelope };
+  return { predicate, contentRoot: root, bytes: new Uint8Array(bytes), envelope: decoded.envelope };
 }
 
 /** Whether the signatures on a seal are those of a card; when it was valid is another matter. */

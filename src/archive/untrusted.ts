@@ -1,6 +1,7 @@
 /** How a reader is told that an archive is not by anyone whom they trust. */
 import { type ErrorCode, StrongroomError } from '../errors.ts';
 import type { Trust } from '../keys/policy.ts';
+import { signsWith } from '../keys/signed.ts';
 import { shortKeyId } from '../text.ts';
 import type { Core } from './core.ts';
 
@@ -10,8 +11,7 @@ type Untrusted = Extract<ErrorCode, 'KEYRING_UNTRUSTED' | 'SEAL_UNTRUSTED'>;
 export function untrustedAuthor(core: Core, trust: Trust, name: string, code: Untrusted) {
   const error = (by: string, hint: string) =>
     new StrongroomError(code, `${name}: was sealed by ${by}`, { file: name, hint });
-  const ids = core.authors.join();
-  const known = trust.entries.find(({ card }) => card.signing.map(({ id }) => id).join() === ids);
+  const known = trust.entries.find(({ card }) => signsWith(card, core.authors));
   if (known !== undefined) {
     return error(
       `${known.card.name}, whom you do not trust as an author`,

@@ -119,7 +119,7 @@ export function startEncryption(
   const iv = randomFillSync(new Uint8Array(ivBytes));
   const info = concat(encodeParameters(segmentBytes), iv);
   const header = concat(info, headerTag(key, info, aad));
-  return { header, state: stateOf(key, info, aad.slice(), segmentBytes) };
+  return { header, state: stateOf(key, info, new Uint8Array(aad), segmentBytes) };
 }
 
 /**
@@ -140,11 +140,11 @@ export function startDecryption(
   if (!equal(header.subarray(0, parameterBytes), encodeParameters(segmentBytes))) {
     throw new StrongroomError('PAYLOAD_INVALID', 'the FLOE header has other parameters');
   }
-  const info = header.slice(0, prefixBytes);
+  const info = new Uint8Array(header.subarray(0, prefixBytes));
   if (!equal(header.subarray(prefixBytes), headerTag(key, info, aad))) {
     throw new StrongroomError('PAYLOAD_INVALID', 'the FLOE header does not fit the key');
   }
-  return stateOf(key, info, aad.slice(), segmentBytes);
+  return stateOf(key, info, new Uint8Array(aad), segmentBytes);
 }
 
 /** Into how many segments a plaintext is divided: at least one. */

@@ -43,7 +43,7 @@ const isAnswer = (bytes: Uint8Array, known: string): boolean =>
   equal(sha384(bytes).subarray(0, 32), fromHex(known));
 
 const flipped = (bytes: Uint8Array): Uint8Array => {
-  const out = bytes.slice();
+  const out = new Uint8Array(bytes);
   out[0] = (out[0] ?? 0) ^ 1;
   return out;
 };
@@ -57,7 +57,7 @@ export function isSoundKem(kem: LatticeKem, row: LatticeKemRow): boolean {
   const { enc, secret } = kem.encapsulate(publicKey);
   if (!equal(kem.decapsulate(kemSeed, enc), secret)) return false;
   // Coefficients of 4095 are above the modulus 3329.
-  return kem.accepts(publicKey) && !kem.accepts(publicKey.slice().fill(0xff, 0, 3));
+  return kem.accepts(publicKey) && !kem.accepts(new Uint8Array(publicKey).fill(0xff, 0, 3));
 }
 
 /** Whether an ML-DSA makes the known key, and tells its signatures from altered ones. */

@@ -105,14 +105,16 @@ export const sameFingerprint = (a: Fingerprint, b: Fingerprint): boolean =>
 export const sourceChanged = (file: string): StrongroomError =>
   new StrongroomError('SOURCE_CHANGED', `${file}: changed while it was read`, { file });
 
+/** Of open(2): follow no link, and wait for nobody at a FIFO. Windows has neither. */
+export const { O_NOFOLLOW: noFollow = 0, O_NONBLOCK: noWait = 0 } = constants;
+
 /**
  * Opens to read, without waiting for a writer where `path` is a FIFO: whether it is what it
  * should be is for the caller to see.
  */
 export function openToRead(path: string, flags = 0): number {
-  const { O_RDONLY, O_NONBLOCK = 0 } = constants;
   try {
-    return openSync(path, O_RDONLY | O_NONBLOCK | flags);
+    return openSync(path, constants.O_RDONLY | noWait | flags);
   } catch (error) {
     throw asStrongroomError(error, path);
   }
@@ -122,8 +124,7 @@ export function openToRead(path: string, flags = 0): number {
  * Opens what was made before, to write on: never what a link leads to, which somebody else who can
  * write to the directory may have put in its place.
  */
-export const openMade = (path: string): number =>
-  openSync(path, constants.O_RDWR | (constants.O_NOFOLLOW ?? 0));
+export const openMade = (path: string): number => openSync(path, constants.O_RDWR | noFollow);
 
 /** Whether `path` exists, as anything; a dangling link exists. */
 export function exists(path: string): boolean {

@@ -16,7 +16,7 @@ import {
 import { dirname } from 'node:path';
 import { utf8 } from '../bytes.ts';
 import { asStrongroomError, StrongroomError } from '../errors.ts';
-import { readFully, syncDirectory, writeFully } from './files.ts';
+import { noFollow, noWait, readFully, syncDirectory, writeFully } from './files.ts';
 
 /** Far more than the longest one has. */
 const maxBytes = 2 ** 28;
@@ -69,10 +69,9 @@ export class Journal {
    * @throws StrongroomError JOURNAL_INVALID for what is not a file of the user's alone.
    */
   static reopen(path: string): { journal: Journal; lines: string[] } | undefined {
-    const { O_RDWR, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants;
     let fd: number;
     try {
-      fd = openSync(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK);
+      fd = openSync(path, constants.O_RDWR | noFollow | noWait);
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       if (code === 'ENOENT') return undefined;

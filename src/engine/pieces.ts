@@ -2,12 +2,13 @@
  * A virtual stream: literal bytes and parts of files, each at its place, so that any
  * range of it can be read on its own and in any order.
  */
-import { closeSync, constants } from 'node:fs';
+import { closeSync } from 'node:fs';
 import { asStrongroomError, isStrongroomError } from '../errors.ts';
 import {
   descriptorFingerprint,
   FileCache,
   type Fingerprint,
+  noFollow,
   openToRead,
   readFully,
   sameFingerprint,
@@ -159,7 +160,7 @@ export class PiecesReader {
 function openPiece(piece: FilePiece): number {
   let fd: number;
   try {
-    fd = openToRead(piece.path, constants.O_NOFOLLOW ?? 0);
+    fd = openToRead(piece.path, noFollow);
   } catch (error) {
     if (isStrongroomError(error) && error.code === 'NOT_FOUND') throw sourceChanged(piece.path);
     throw error;

@@ -11,6 +11,7 @@ import { decodeAnyLayout } from '../json.ts';
 import { type Card, decodeCard, maxCardBytes } from './card.ts';
 import { readAtMost, withFile } from './read.ts';
 import { type Role, rolesSchema } from './roles.ts';
+import { signsWith } from './signed.ts';
 import type { KeyLife } from './states.ts';
 
 const maxPolicyBytes = 1048576;
@@ -160,13 +161,8 @@ async function inPlace<T>(policy: string, place: string, read: () => Promise<T>)
  * the suite's order.
  */
 export function trustedCard(trust: Trust, role: Role, keyIds: readonly string[]): Card | undefined {
-  if (keyIds.length === 0) return undefined;
-  return trust.entries.find(
-    ({ card, roles }) =>
-      roles.includes(role) &&
-      card.signing.length === keyIds.length &&
-      card.signing.every((key, i) => key.id === keyIds[i]),
-  )?.card;
+  return trust.entries.find(({ card, roles }) => roles.includes(role) && signsWith(card, keyIds))
+    ?.card;
 }
 
 const decodePolicy = (bytes: Uint8Array, file: string): z.infer<typeof policySchema> =>

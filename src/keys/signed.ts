@@ -37,6 +37,13 @@ export interface Verifier {
   readonly signing: readonly PublicKey[];
 }
 
+/** The ids of the keys that somebody signs with, in the suite's order. */
+export const signingIds = ({ signing }: Verifier): string[] => signing.map(({ id }) => id);
+
+/** Whether `ids` are the keys that somebody signs with. Who has none is nobody's signer. */
+export const signsWith = (who: Verifier, ids: readonly string[]): boolean =>
+  ids.length > 0 && signingIds(who).join() === ids.join();
+
 /** Whoever can sign: every identity is one. */
 export interface Signer {
   readonly card: Verifier;

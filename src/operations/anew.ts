@@ -21,14 +21,13 @@ import type { SourceLocation } from '../engine/source.ts';
 import { asStrongroomError, StrongroomError } from '../errors.ts';
 import type { Card } from '../keys/card.ts';
 import type { Identity } from '../keys/identity.ts';
+import { signingIds } from '../keys/signed.ts';
 import type { Heirs } from './heirs.ts';
 import { type Beginning, beginArchive } from './output/beginning.ts';
 import { type OutputOptions, openOutput } from './output/open.ts';
 import type { ArchiveOutput } from './output/output.ts';
 import type { Inputs } from './output/resumption.ts';
 import { inputsDigest } from './output/state.ts';
-
-export const idsOf = ({ card }: Identity): string[] => card.signing.map(({ id }) => id);
 
 export interface AnewOptions extends RunOptions, OutputOptions, Heirs, Omit<Access, 'identity'> {
   /** Opens the old archive, unless somebody else does, and signs the new one as its author. */
@@ -77,7 +76,7 @@ function begin({ suite, segmentBytes }: Core, options: AnewOptions): Promise<Beg
   const usual = usualSlotBytes(keyringBytes(suite, recipients.length, shares));
   const asked = room === undefined ? usual : slotBytesOf(keyringBytes(suite, room, shares));
   const slotBytes = Math.max(usual, asked);
-  const fields = { suite, segmentBytes, slotBytes, authors: idsOf(identity) };
+  const fields = { suite, segmentBytes, slotBytes, authors: signingIds(identity.card) };
   return beginArchive(fields, async ({ core, keys, fileKey }) => {
     const quorums: QuorumStanza[] = [];
     for (const plan of plans) quorums.push(await createQuorum(plan, fileKey, core, keys.commit));
@@ -108,7 +107,7 @@ function inputsOf({ core, trailer }: Unlocked, options: AnewOptions): Inputs {
     reason,
     recipients: ids(recipients),
     room,
-    signer: idsOf(identity),
+    signer: signingIds(identity.card),
   };
   return {
     source: inputsDigest([core.archiveId, trailer.seal.contentRoot]),

@@ -8,6 +8,7 @@ import type { SuiteName } from '../crypto/suites.ts';
 import { using } from '../engine/files.ts';
 import { locationOf, openSource } from '../engine/locate.ts';
 import type { Card } from '../keys/card.ts';
+import { signsWith } from '../keys/signed.ts';
 
 /**
  * What the cards that were given say of a signature: `unchecked` if none of them has the keys that
@@ -119,7 +120,7 @@ function check(
   keys: readonly string[],
   verifies: (card: Card) => boolean,
 ): Checked {
-  const card = cards.find(({ signing }) => signing.map(({ id }) => id).join() === keys.join());
+  const card = cards.find((one) => signsWith(one, keys));
   if (card === undefined) return { state: 'unchecked' };
   const { name, fingerprint } = card;
   return { state: verifies(card) ? 'verified' : 'wrong', name, fingerprint };

@@ -15,7 +15,8 @@ import { using } from '../engine/files.ts';
 import { locationOf, openSource } from '../engine/locate.ts';
 import { asStrongroomError, StrongroomError } from '../errors.ts';
 import { trustedCard } from '../keys/policy.ts';
-import { type AnewOptions, idsOf, sealAnew } from './anew.ts';
+import { signingIds } from '../keys/signed.ts';
+import { type AnewOptions, sealAnew } from './anew.ts';
 import type { CustodyOptions, Recorded } from './custody/place.ts';
 import { prepareRekeyed } from './custody/rekeyed.ts';
 import { assertHeirs, type QuorumChange, quorumChange } from './heirs.ts';
@@ -106,7 +107,7 @@ export async function rekey(path: string, options: RekeyOptions): Promise<RekeyR
 
 function assertSigner(core: Core, { identity, trust }: RekeyOptions): void {
   assertRecipients([identity.card], core, trust);
-  if (trustedCard(trust, 'author', idsOf(identity)) === undefined) {
+  if (trustedCard(trust, 'author', signingIds(identity.card)) === undefined) {
     throw new StrongroomError(
       'GRANTER_UNTRUSTED',
       `${identity.card.name} is not trusted as an author, and signs the new archive as one`,

@@ -38,6 +38,7 @@ import { assertSealable, type Card } from '../keys/card.ts';
 import { assertMayProtect } from '../keys/enforce.ts';
 import type { Identity } from '../keys/identity.ts';
 import type { Trust } from '../keys/policy.ts';
+import { signingIds } from '../keys/signed.ts';
 import { assertKnownClaims } from '../provenance/claims.ts';
 import { type Parent, withParents } from '../provenance/lineage.ts';
 import { sealedEvent } from '../provenance/statements/events.ts';
@@ -190,7 +191,7 @@ export function begin(options: NewArchive): Promise<Beginning> {
     suite,
     segmentBytes: options.segmentBytes ?? limits.segmentBytes.usual,
     slotBytes: usualSlotBytes(keyringBytes(suite, recipients.length, custodiansOf(plans).length)),
-    authors: signer.card.signing.map(({ id }) => id),
+    authors: signingIds(signer.card),
   };
   return beginArchive(fields, async ({ core, keys, fileKey }) => {
     const quorums: QuorumStanza[] = [];
@@ -281,7 +282,7 @@ function inputsOf(plan: Plan, claims: Claims | undefined, options: SealOptions):
     ),
     recipients: ids(recipients),
     segmentBytes,
-    signer: signer.card.signing.map(({ id }) => id),
+    signer: signingIds(signer.card),
   };
   const { at, sizes, mtimeNs, ctimeNs, inodes, paths } = pieces.files;
   const columns = [at, sizes, mtimeNs, ctimeNs, inodes].map(({ buffer }) => new Uint8Array(buffer));

@@ -8,7 +8,7 @@ import { StrongroomError } from '../errors.ts';
 import { decodeJson, encodeJson } from '../json.ts';
 import { type Card, isValidAt } from '../keys/card.ts';
 import type { Identity } from '../keys/identity.ts';
-import { schemas, signaturesVerify, signDocument } from '../keys/signed.ts';
+import { schemas, signaturesVerify, signDocument, signsWith } from '../keys/signed.ts';
 import { timeOf } from '../time.ts';
 import { maxRanges, type Parts, partsOfRange, type Span, segmentsOfPart } from './division.ts';
 import type { WorkPlan } from './document.ts';
@@ -154,8 +154,8 @@ export function decodeReceipt(
   if (body.plan !== base64(plan.digest)) throw refuse('is of another plan');
   if (body.index !== index) throw refuse(`is of range ${body.index}, not ${index}`);
   if (body.did !== plan.body.kind) throw refuse(`tells of another kind of work: ${body.did}`);
-  const ids = signatures.map(({ keyid }) => keyid).join();
-  const at = plan.workers.findIndex(({ signing }) => signing.map(({ id }) => id).join() === ids);
+  const ids = signatures.map(({ keyid }) => keyid);
+  const at = plan.workers.findIndex((card) => signsWith(card, ids));
   const worker = plan.workers[at];
   if (worker === undefined) throw refuse('is signed by nobody whom the plan names');
   if (!mayDo(plan, at, index))

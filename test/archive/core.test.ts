@@ -41,6 +41,13 @@ describe.each([
   });
 });
 
+it('stays as it was read when the buffer it was read from serves again', () => {
+  const buffer = Buffer.from(core.bytes);
+  const found = decodeCore(buffer, 'archive');
+  buffer.fill(0);
+  expect(found).toEqual(core);
+});
+
 it('says where slots and payload begin', () => {
   expect(slotOffsets(core)).toEqual([4096, 16_384]);
   expect(payloadOffset(core)).toBe(28_672);

@@ -3,6 +3,7 @@ import { closeSync, constants, fsyncSync, openSync } from 'node:fs';
 import type { Control } from '../../engine/control.ts';
 import {
   FileCache,
+  noFollow,
   openMade,
   readFully,
   standard,
@@ -95,7 +96,7 @@ export function intoFiles(
   control: Control,
 ): FilesSink {
   // Several threads may write parts of one file, so each opens it without truncating.
-  const flags = constants.O_RDWR | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0);
+  const flags = constants.O_RDWR | constants.O_CREAT | noFollow;
   const open = (i: number) => openSync(textAt(paths, i), flags, modes[i]);
   const cache = new FileCache(open, fsyncSync);
   const end = (i: number) => (offsets[i] as number) + (sizes[i] as number);

@@ -66,8 +66,9 @@ export async function signing<T>(
 ): Promise<T> {
   const signer = await unlockIdentity(options.sign, options);
   try {
-    const ids = (keys: Identity['card']) => keys.signing.map(({ id }) => id).join();
-    const isKnown = registry?.administrators.some((card) => ids(card) === ids(signer.card));
+    const { signingIds, signsWith } = await import('../../keys/signed.ts');
+    const ids = signingIds(signer.card);
+    const isKnown = registry?.administrators.some((card) => signsWith(card, ids));
     if (isKnown !== false) return use(signer);
     throw new StrongroomError('REGISTRY_UNTRUSTED', `${signer.card.name} is no administrator`, {
       hint: 'sign with an identity whose card the policy names as administrator',

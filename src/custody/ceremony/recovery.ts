@@ -9,6 +9,7 @@ import { equal, randomSecret, wipe } from '../../bytes.ts';
 import { StrongroomError } from '../../errors.ts';
 import type { Card } from '../../keys/card.ts';
 import { createIdentity, type Identity } from '../../keys/identity.ts';
+import { signingIds } from '../../keys/signed.ts';
 import { timeOf } from '../../time.ts';
 import { type Answer, answer } from '../quorum/answer.ts';
 import { combine } from '../quorum/combine.ts';
@@ -46,7 +47,7 @@ export async function rehearseRecovery(
     suite,
     segmentBytes: limits.segmentBytes.usual,
     slotBytes: limits.slotBytes.usual,
-    authors: requester.card.signing.map(({ id }) => id),
+    authors: signingIds(requester.card),
   });
   const fileKey = randomSecret(fileKeyBytes);
   const keys = deriveArchiveKeys(fileKey, core);

@@ -157,7 +157,7 @@ export function decodeAnswer(bytes: Uint8Array, kind: AnswerKind, name: string):
   ) {
     throw refuse('its encapsulation has a wrong length');
   }
-  return { kind, card, signed: body, bytes: bytes.slice(), name };
+  return { kind, card, signed: body, bytes: new Uint8Array(bytes), name };
 }
 
 export const notAHolder = (name: string, file?: string) =>

@@ -138,7 +138,7 @@ export function decodeQuestion(
     card.suite.kem.validate(kem);
   }
   const digest = sha384(bytes.subarray(0, -1));
-  return { kind, card, signed: body, digest, bytes: bytes.slice() };
+  return { kind, card, signed: body, digest, bytes: new Uint8Array(bytes) };
 }
 
 /** @throws StrongroomError `REQUEST_KEY_INVALID` unless it is the key of this request. */

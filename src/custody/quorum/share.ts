@@ -13,6 +13,7 @@ import { hpkeOpen, hpkeSeal } from '../../crypto/hpke.ts';
 import { StrongroomError } from '../../errors.ts';
 import type { Card } from '../../keys/card.ts';
 import type { Identity } from '../../keys/identity.ts';
+import { signingIds, signsWith } from '../../keys/signed.ts';
 
 /** Where a share stands: all counts are from 0, thresholds and totals as they are. */
 export interface SharePlace {
@@ -75,7 +76,7 @@ export function sealShare(
       key: custodian.kem.id,
       name: custodian.name,
       sealed: base64(sealed),
-      signers: custodian.signing.map(({ id }) => id),
+      signers: signingIds(custodian),
     };
   } finally {
     wipe(opened);
@@ -135,5 +136,5 @@ export function shareOf(quorum: QuorumStanza, card: Card): HeldShare | undefined
   return undefined;
 }
 
-export const isHolder = ({ key, signers }: ShareStanza, { kem, signing }: Card): boolean =>
-  key === kem.id && signers.join() === signing.map(({ id }) => id).join();
+export const isHolder = ({ key, signers }: ShareStanza, card: Card): boolean =>
+  key === card.kem.id && signsWith(card, signers);

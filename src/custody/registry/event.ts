@@ -10,7 +10,13 @@ import { StrongroomError } from '../../errors.ts';
 import { decodeJson, encodeJson } from '../../json.ts';
 import { type Card, isValidAt } from '../../keys/card.ts';
 import { rolesSchema } from '../../keys/roles.ts';
-import { type Signer, schemas, signaturesVerify, signDocument } from '../../keys/signed.ts';
+import {
+  type Signer,
+  schemas,
+  signaturesVerify,
+  signDocument,
+  signsWith,
+} from '../../keys/signed.ts';
 import { keyStates } from '../../keys/states.ts';
 
 export const registryLimits = { keys: 10_000, events: 9999, fileBytes: 65536 } as const;
@@ -98,8 +104,8 @@ function decodeSigned<T>(
   const { signatures, signed } = decodeJson(bytes.subarray(0, -1), kind.schema, what);
   const untrusted = (why: string, more: { readonly hint?: string } = {}) =>
     new StrongroomError('REGISTRY_UNTRUSTED', `${file}: ${why}`, { file, ...more });
-  const ids = signatures.map(({ keyid }) => keyid).join();
-  const by = administrators.find(({ signing }) => signing.map(({ id }) => id).join() === ids);
+  const ids = signatures.map(({ keyid }) => keyid);
+  const by = administrators.find((card) => signsWith(card, ids));
   if (by === undefined) throw untrusted('signed by someone who is no trusted administrator');
   if (!signaturesVerify(kind.payloadType, encodeJson(signed), signatures, by)) {
     const hint = 'restore the registry from its history';

@@ -10,6 +10,7 @@ import { StrongroomError } from '../../errors.ts';
 import type { Card } from '../../keys/card.ts';
 import { assertSignedWhileActive } from '../../keys/enforce.ts';
 import { type Trust, trustedCard } from '../../keys/policy.ts';
+import { signingIds } from '../../keys/signed.ts';
 import { readSmallFile } from '../keyfiles.ts';
 
 export interface TranscriptReport {
@@ -65,7 +66,7 @@ export async function verifyTranscript(
   }
   const people = cards.map((card, i) => {
     const role = signed.people[i]?.role ?? 'custodian';
-    const ids = card.signing.map(({ id }) => id);
+    const ids = signingIds(card);
     const by = role === 'witness' ? trustedCard(trust, 'witness', ids) : undefined;
     if (by !== undefined) {
       const code = 'TRANSCRIPT_UNTRUSTED';

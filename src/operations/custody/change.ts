@@ -9,6 +9,7 @@ import {
 } from '../../custody/ring/update.ts';
 import { asStrongroomError, StrongroomError } from '../../errors.ts';
 import type { Identity } from '../../keys/identity.ts';
+import { signsWith } from '../../keys/signed.ts';
 import { assertAbout, assertInForce } from '../../provenance/statements/against.ts';
 import { accessEvent, releasedEvent, sealedEvent } from '../../provenance/statements/events.ts';
 import { type OpenCustody, withCustody } from '../../provenance/statements/file.ts';
@@ -79,7 +80,7 @@ export function assertReady(
     return;
   }
   const { core } = subject;
-  if (card.signing.map(({ id }) => id).join() === core.authors.join()) return;
+  if (signsWith(card, core.authors)) return;
   const message = `${file}: is not there yet, and ${card.name} is not the archive's author`;
   throw new StrongroomError('CUSTODY_UNTRUSTED', message, {
     file,

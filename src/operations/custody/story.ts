@@ -1,6 +1,7 @@
 /** A custody file as a story: what happened, when, by whose word. */
 
 import type { Card } from '../../keys/card.ts';
+import { signsWith } from '../../keys/signed.ts';
 import { type Change, gapsIn, type Step } from '../../provenance/statements/chain.ts';
 import type { EventName } from '../../provenance/statements/statement.ts';
 
@@ -76,9 +77,7 @@ function happeningOf(
   cards: readonly Card[],
 ): Happening {
   const { number, time, signer, ring } = statement.predicate;
-  const by = cards.find(
-    ({ signing }) => signing.length > 0 && signing.map(({ id }) => id).join() === signer.join(),
-  );
+  const by = cards.find((card) => signsWith(card, signer));
   const common = {
     line: number,
     time,

@@ -47,7 +47,7 @@ import { assertDirectoryFree, assertFileFree } from '../../engine/output.ts';
 import { asStrongroomError, type ErrorCode, StrongroomError } from '../../errors.ts';
 import { decodeJson, encodeJson } from '../../json.ts';
 import type { Identity } from '../../keys/identity.ts';
-import { schemas, signaturesVerify, signDocument } from '../../keys/signed.ts';
+import { schemas, signaturesVerify, signDocument, signingIds } from '../../keys/signed.ts';
 
 /** What makes work the same, but for what is random: SHA-384 in hex. */
 export interface Inputs {
@@ -315,7 +315,7 @@ export class Resumption {
       }
     })();
     const { signatures, signed } = document;
-    const own = identity.card.signing.map(({ id }) => id);
+    const own = signingIds(identity.card);
     if (!signatures.every(({ keyid }) => own.includes(keyid))) {
       throw this.#refuse('JOURNAL_MISMATCH', 'was begun by another identity');
     }

@@ -29,7 +29,7 @@ import {
 import { base64, equal, fromBase64, hex, utf8, wipe } from '../../bytes.ts';
 import { deriveKey, hmacSha384 } from '../../crypto/kdf.ts';
 import { stateDirectory } from '../../custody/epochs/memory.ts';
-import { quietly, removeFile } from '../../engine/files.ts';
+import { noFollow, quietly, removeFile } from '../../engine/files.ts';
 import type { UploadedPart } from '../../engine/remote/multipart.ts';
 import { isStrongroomError } from '../../errors.ts';
 import { encodeJson } from '../../json.ts';
@@ -61,8 +61,7 @@ const partSchema = z.strictObject({
 });
 
 /** A link in its place would lead to a file of somebody else's choice. */
-const appending =
-  constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0);
+const appending = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | noFollow;
 
 /** A part as the file keeps it. */
 export interface KeptPart {

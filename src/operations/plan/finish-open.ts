@@ -1,5 +1,5 @@
 /** Finishing a plan to open: what workers wrote is looked at, and the stage gets its name. */
-import { constants, lstatSync } from 'node:fs';
+import { lstatSync } from 'node:fs';
 import { basename } from 'node:path';
 import { payloadOffset } from '../../archive/core.ts';
 import { type Extent, shareExtents } from '../../archive/jobs/sinks.ts';
@@ -8,7 +8,7 @@ import { readFront } from '../../archive/reader.ts';
 import { PlaintextReader, SegmentReader } from '../../archive/segments.ts';
 import { equal, wipe } from '../../bytes.ts';
 import { type FloeState, floeHeaderBytes, startDecryption } from '../../crypto/floe.ts';
-import { FileCache, openToRead, readFully, using } from '../../engine/files.ts';
+import { FileCache, noFollow, openToRead, readFully, using } from '../../engine/files.ts';
 import { adoptDirectory } from '../../engine/output.ts';
 import { firstBeyond } from '../../engine/pieces.ts';
 import { type OpenedSource, readExactly } from '../../engine/source.ts';
@@ -111,8 +111,7 @@ async function compareFiles(
   const { offsets, sizes } = shareExtents(extents);
   const end = (i: number) => (offsets[i] as number) + (sizes[i] as number);
   const written = new Uint8Array(segmentBytes);
-  const { O_NOFOLLOW = 0 } = constants;
-  const files = new FileCache((i) => openToRead((extents[i] as Extent).path, O_NOFOLLOW));
+  const files = new FileCache((i) => openToRead((extents[i] as Extent).path, noFollow));
   const hold = (plaintext: Uint8Array, at: number, segment: number) => {
     const to = at + plaintext.length;
     for (let i = firstBeyond(extents.length, end, at); i < extents.length; i++) {

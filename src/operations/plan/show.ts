@@ -4,6 +4,7 @@ import { listParts } from '../../engine/remote/multipart.ts';
 import { StrongroomError } from '../../errors.ts';
 import type { Identity } from '../../keys/identity.ts';
 import { type Trust, trustCards } from '../../keys/policy.ts';
+import { signsWith } from '../../keys/signed.ts';
 import { type BodyOf, type PlanKind, trustPlan, type WorkPlan } from '../../scale/document.ts';
 import { badRanges, chooseWinners, countRanges, type Winner } from '../../scale/winners.ts';
 import { timeOf } from '../../time.ts';
@@ -79,7 +80,7 @@ export async function readOwn(
 ): Promise<WorkPlan> {
   const plan = await readPlan(location, signal);
   const { planner } = plan.body;
-  if (planner.keys.join() !== card.signing.map(({ id }) => id).join()) {
+  if (!signsWith(card, planner.keys)) {
     const message = `${plan.name}: was made by ${planner.name}, and not by ${card.name}`;
     throw new StrongroomError('PLAN_UNTRUSTED', message, {
       file: plan.name,

@@ -7,7 +7,14 @@
 import { closeSync, constants, fstatSync, mkdirSync, openSync, renameSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { quietly, readFully, removeFile, syncDirectory } from '../../engine/files.ts';
+import {
+  noFollow,
+  noWait,
+  quietly,
+  readFully,
+  removeFile,
+  syncDirectory,
+} from '../../engine/files.ts';
 import { asStrongroomError, StrongroomError } from '../../errors.ts';
 import { platform } from '../../platform.ts';
 import { hashBytes } from './merkle.ts';
@@ -24,15 +31,10 @@ import {
 export const checkpointPath = (directory: string): string => join(directory, 'checkpoint');
 
 /** A pipe in a copy of a log would be waited for without end. */
-const reading = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
+const reading = constants.O_RDONLY | noWait;
 
 /** A link in a copy of a log would lead a writer to what is not the log's. */
-const writing =
-  constants.O_WRONLY |
-  constants.O_CREAT |
-  constants.O_TRUNC |
-  (constants.O_NOFOLLOW ?? 0) |
-  (constants.O_NONBLOCK ?? 0);
+const writing = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | noFollow | noWait;
 
 /** All bytes of a file; `undefined` if there is none. */
 function readOptional(path: string, maxBytes: number): Uint8Array | undefined {

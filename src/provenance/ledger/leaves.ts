@@ -21,6 +21,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { noFollow, noWait } from '../../engine/files.ts';
 import { readTile } from './files.ts';
 import { hashBytes } from './merkle.ts';
 import { tileWidth, widthIn } from './tiles.ts';
@@ -138,7 +139,7 @@ function headerIn(fd: number): { readonly count: number; readonly entries: numbe
 export function indexedLeaf(directory: string, size: number, leaf: Buffer): number | undefined {
   if (size > maxEntries) return undefined;
   // A link there would lead to what is not the log's
-  const flags = constants.O_RDWR | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
+  const flags = constants.O_RDWR | noFollow | noWait;
   const fd = attempt(() => openSync(indexPath(directory), flags));
   if (fd === undefined) return rebuild(directory, size, leaf);
   try {

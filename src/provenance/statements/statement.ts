@@ -14,7 +14,7 @@ import {
   statementType,
   treeDigest,
 } from '../../keys/envelope.ts';
-import { type Signer, schemas } from '../../keys/signed.ts';
+import { type Signer, schemas, signingIds } from '../../keys/signed.ts';
 
 export const maxStatementBytes = 2 ** 22;
 const maxKeys = 10_000;
@@ -167,7 +167,7 @@ export function createStatement(
     ...predicate,
     number,
     ...(previous === undefined ? {} : { previous }),
-    signer: signer.card.signing.map(({ id }) => id),
+    signer: signingIds(signer.card),
     time,
   };
   const body = {

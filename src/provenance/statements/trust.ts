@@ -7,6 +7,7 @@ import { type Card, isValidAt } from '../../keys/card.ts';
 import { assertSignedWhileActive } from '../../keys/enforce.ts';
 import { statementVerifies } from '../../keys/envelope.ts';
 import { type Trust, trustedCard } from '../../keys/policy.ts';
+import { signsWith } from '../../keys/signed.ts';
 import { isAhead, type Step } from './chain.ts';
 import type { EventName } from './statement.ts';
 
@@ -26,9 +27,7 @@ type Finder = (who: CustodyTrust, keys: readonly string[], author: string) => Ca
 const author: Finder = ({ trust }, keys) => trustedCard(trust, 'author', keys);
 
 const anybody: Finder = ({ trust, known = [] }, keys) =>
-  [...trust.entries.map(({ card }) => card), ...known].find(
-    ({ signing }) => signing.length > 0 && signing.map(({ id }) => id).join() === keys.join(),
-  );
+  [...trust.entries.map(({ card }) => card), ...known].find((card) => signsWith(card, keys));
 
 const granter: Finder = (who, keys, sealer) =>
   (keys.join() === sealer ? author(who, keys, sealer) : undefined) ??

@@ -24,9 +24,9 @@ import type { Identity } from '../keys/identity.ts';
 import { signingIds } from '../keys/signed.ts';
 import type { Heirs } from './heirs.ts';
 import { type Beginning, beginArchive } from './output/beginning.ts';
+import type { Inputs } from './output/head.ts';
 import { type OutputOptions, openOutput } from './output/open.ts';
 import type { ArchiveOutput } from './output/output.ts';
-import type { Inputs } from './output/resumption.ts';
 import { inputsDigest } from './output/state.ts';
 
 export interface AnewOptions extends RunOptions, OutputOptions, Heirs, Omit<Access, 'identity'> {

@@ -47,9 +47,9 @@ import { beginCustody, newCustodyFile } from './custody/begin.ts';
 import type { CustodyOptions, Recorded } from './custody/place.ts';
 import { type OmsSealOptions, prepareOms } from './oms/sealing.ts';
 import { type Beginning, beginArchive } from './output/beginning.ts';
+import type { Inputs } from './output/head.ts';
 import { assertWritable, type OutputOptions, openOutput } from './output/open.ts';
 import type { ArchiveOutput } from './output/output.ts';
-import type { Inputs } from './output/resumption.ts';
 import { inputsDigest } from './output/state.ts';
 
 export interface SealOptions extends RunOptions, OutputOptions, CustodyOptions, OmsSealOptions {

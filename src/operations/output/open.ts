@@ -3,10 +3,10 @@ import { locationOf } from '../../engine/locate.ts';
 import { shownName } from '../../engine/remote/location.ts';
 import { StrongroomError } from '../../errors.ts';
 import type { Identity } from '../../keys/identity.ts';
+import type { Inputs, Work } from './head.ts';
 import { objectOutput } from './object.ts';
 import { type ArchiveOutput, fileOutput, standardOutput } from './output.ts';
 import { resumedOutput } from './resumed.ts';
-import type { Inputs, Work } from './resumption.ts';
 import { inputsDigest } from './state.ts';
 
 /** What operations take that make an archive. */

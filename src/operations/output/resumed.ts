@@ -7,8 +7,9 @@ import { ciphertextBytes, segmentCount } from '../../crypto/floe.ts';
 import { openMade, writeFully } from '../../engine/files.ts';
 import { fileOutput } from '../../engine/output.ts';
 import { type Beginning, continueArchive } from './beginning.ts';
+import type { Work } from './head.ts';
 import type { ArchiveOutput } from './output.ts';
-import { Resumption, type Work } from './resumption.ts';
+import { Resumption } from './resumption.ts';
 
 /** @throws StrongroomError OUTPUT_EXISTS; and as `Resumption.take`. */
 export async function resumedOutput(work: Omit<Work, 'isDirectory'>): Promise<ArchiveOutput> {

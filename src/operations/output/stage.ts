@@ -9,7 +9,8 @@ import type { Payload } from '../../archive/segments.ts';
 import { adoptDirectory, createDirectory, type Output } from '../../engine/output.ts';
 import type { StrongroomError } from '../../errors.ts';
 import { prepareTree, sweepTree } from '../extract.ts';
-import { Resumption, type Work } from './resumption.ts';
+import type { Work } from './head.ts';
+import { Resumption } from './resumption.ts';
 
 export interface Stage {
   readonly path: string;

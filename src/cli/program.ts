@@ -39,7 +39,6 @@ export function createProgram(version: string): Command {
     .description('Quantum-safe encryption of AI model weights.')
     .version(version, '--version', 'show the version')
     .helpOption('-h, --help', 'show this help')
-    .helpCommand(false)
     .configureOutput({ outputError: () => {} })
     .configureHelp({ showGlobalOptions: false, subcommandTerm: (command) => command.name() })
     .addHelpText(
@@ -61,13 +60,28 @@ else to standard error. STRONGROOM_DEBUG=1 shows where an error came from.`,
     program.commandsGroup(`${heading}:`);
     for (const add of commands) add(program);
   }
+  addHelp(program);
   program.hook('preAction', (_, command) => authorizeArchives(command));
   speakAlike(program);
   return program;
 }
 
+/** `help COMMAND…`, for those who look there first; it is `COMMAND… --help`. */
+function addHelp(program: Command): void {
+  const show = (names: readonly string[]) => {
+    const found = names.reduce((command, name) => {
+      const next = command.commands.find((each) => each.name() === name);
+      if (next !== undefined) return next;
+      throw new StrongroomError('USAGE', `unknown command '${name}'`, { hint: seeHelp(command) });
+    }, program);
+    found.outputHelp();
+  };
+  program.command('help', { hidden: true }).argument('[command...]').action(show);
+}
+
 /** Gives a command and all below it our usage errors. */
 function speakAlike(command: Command): void {
+  command.helpCommand(false);
   command.exitOverride((error) => {
     if (error.exitCode === 0) throw error;
     throw usageError(error, command);
@@ -83,11 +97,13 @@ const messages: Readonly<Record<string, string>> = {
 function usageError({ code, message }: CommanderError, command: Command): StrongroomError {
   const [first = '', suggestion] = message.split('\n');
   const meant = /Did you mean (?:one of )?(.*)\?/.exec(suggestion ?? '')?.[1];
-  const help = `see "${pathOf(command)} --help"`;
+  const help = seeHelp(command);
   return new StrongroomError('USAGE', messages[code] ?? first.replace(/^error: /, ''), {
     hint: meant === undefined ? help : `did you mean ${meant}? ${help}`,
   });
 }
+
+const seeHelp = (command: Command): string => `see "${pathOf(command)} --help"`;
 
 const pathOf = (command: Command): string =>
   command.parent === null ? command.name() : `${pathOf(command.parent)} ${command.name()}`;

@@ -48,6 +48,17 @@ describe('help', () => {
     },
   );
 
+  it.each(['', 'seal', 'keys add'])('of "%s" is what "help" shows too', async (command) => {
+    const names = command.split(' ').filter(Boolean);
+    expect(text(await ok('help', ...names))).toBe(text(await ok(...names, '--help')));
+  });
+
+  it('of a command that is not there says where to look', async () => {
+    const { status, stderr } = await strongroom(['help', 'keys', 'ad'], { cwd });
+    expect(status).toBe(2);
+    expect(stderr).toBe(`error: unknown command 'ad'\nhint: see "strongroom keys --help"\n`);
+  });
+
   it('tells every exit status', async () => {
     expect(text(await ok('--help'))).toMatch(
       /0 ok, 1 failure, 2 usage, 3 verification failed, 4 no key fits,\n130 interrupted/,

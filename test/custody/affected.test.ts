@@ -36,7 +36,10 @@ describe('an archive', () => {
       rings: [{ opens: 'no', granted: true }],
     });
     const [last] = who.author.card.signing.slice(-1);
-    expect((await traceKey(open, [last?.id ?? ''])).sealed?.byKey).toBe(true);
+    expect(await traceKey(open, [last?.id ?? ''])).toMatchObject({
+      sealed: { byKey: true },
+      rings: [{ granted: true }],
+    });
   });
 
   test('tells that a stranger has no part in it', async () => {
@@ -73,12 +76,19 @@ describe('an archive', () => {
 
   test('with a quorum tells who holds a share', async () => {
     const output = join(workspace(), 'quorum.srm');
-    const group = { name: 'legal', threshold: 1, custodians: [who.insider.card] };
+    const { insider, stranger, author } = who;
     await seal(join(root, 'archive-source'), {
       output,
       recipients: [],
-      quorums: [{ groups: [group] }],
-      signer: who.author,
+      quorums: [
+        {
+          groups: [
+            { name: 'legal', threshold: 1, custodians: [author.card] },
+            { name: 'security', threshold: 1, custodians: [insider.card, stranger.card] },
+          ],
+        },
+      ],
+      signer: author,
     });
     const trace = await traceKey(output, ids(who.insider.card));
     expect(trace.rings).toMatchObject([{ opens: 'share' }]);

@@ -7,6 +7,7 @@ import {
   safetensorsHeaderBytes,
 } from '#strongroom/archive/tensors/safetensors.js';
 import { isStrongroomError } from '#strongroom/index.js';
+import { refusal } from '../../keys/helpers.ts';
 import { outcome } from '../../support/archive.ts';
 import { safetensors } from '../../support/models.ts';
 
@@ -14,7 +15,7 @@ const parse = (header: string, dataBytes: number) => {
   const bytes = Buffer.from(header);
   return parseSafetensors(bytes, 'm.safetensors', 8 + bytes.length + dataBytes);
 };
-const refused = (header: string, dataBytes: number) => outcome(() => parse(header, dataBytes));
+const refused = (header: string, dataBytes: number) => refusal(() => parse(header, dataBytes));
 
 const row = (dtype: string, shape: number[], from: number, to: number) =>
   JSON.stringify({ dtype, shape, data_offsets: [from, to] });
@@ -56,33 +57,79 @@ describe('a header', () => {
   });
 
   it.each([
-    ['no brace first', ` {"t":${row('U8', [1], 0, 1)}}`, 1],
-    ['no JSON', '{"t":', 0],
-    ['an array', '[]', 0],
-    ['a name twice', `{"t":${row('U8', [1], 0, 1)},"t":${row('U8', [1], 0, 1)}}`, 1],
-    ['a name twice, escaped', `{"t":${row('U8', [1], 0, 1)},"\\u0074":${row('U8', [1], 0, 1)}}`, 1],
-    ['an overlap', `{"a":${row('U8', [4], 0, 4)},"b":${row('U8', [4], 2, 6)}}`, 6],
-    ['a hole', `{"a":${row('U8', [4], 0, 4)},"b":${row('U8', [4], 5, 9)}}`, 9],
-    ['a hole at the beginning', `{"a":${row('U8', [4], 1, 5)}}`, 5],
-    ['bytes behind the last', `{"a":${row('U8', [4], 0, 4)}}`, 5],
-    ['less data than stated', `{"a":${row('U8', [4], 0, 4)}}`, 3],
-    ['an unknown dtype', `{"a":${row('F7', [4], 0, 4)}}`, 4],
-    ['a dtype of the prototype', `{"a":${row('toString', [4], 0, 4)}}`, 4],
-    ['another length than the shape', `{"a":${row('F32', [4], 0, 4)}}`, 4],
-    ['half a byte', `{"a":${row('F4', [3], 0, 1)}}`, 1],
-    ['a negative dimension', `{"a":${row('U8', [-1], 0, 0)}}`, 0],
-    ['a fraction', `{"a":${row('U8', [1.5], 0, 1)}}`, 1],
-    ['a product beyond 2^53', `{"a":${row('U8', [2 ** 40, 2 ** 40], 0, 4)}}`, 4],
-    ['a product beyond 2^53, and 0', `{"a":${row('U8', [2 ** 40, 2 ** 40, 0], 0, 0)}}`, 0],
-    ['a number for Infinity', '{"a":{"dtype":"U8","shape":[1e999],"data_offsets":[0,1]}}', 1],
-    ['offsets the wrong way round', `{"a":${row('U8', [0], 4, 0)}}`, 0],
-    ['a member that is not known', '{"a":{"dtype":"U8","shape":[],"data_offsets":[0,1],"x":1}}', 1],
-    ['a missing member', '{"a":{"dtype":"U8","shape":[]}}', 1],
-    ['metadata of numbers', '{"__metadata__":{"a":1}}', 0],
-    ['a name of 513 characters', `{"${'a'.repeat(513)}":${row('U8', [1], 0, 1)}}`, 1],
-    ['65 dimensions', `{"a":${row('U8', Array(65).fill(1), 0, 1)}}`, 1],
-  ])('with %s is refused', async (_, header, dataBytes) => {
-    expect(await refused(header, dataBytes)).toBe('MODEL_INVALID');
+    ['no brace first', ` {"t":${row('U8', [1], 0, 1)}}`, 1, 'brace'],
+    ['no JSON', '{"t":', 0, 'not JSON'],
+    ['an array', '[]', 0, 'brace'],
+    ['a name twice', `{"t":${row('U8', [1], 0, 1)},"t":${row('U8', [1], 0, 1)}}`, 1, 'twice'],
+    [
+      'a name twice, escaped',
+      `{"t":${row('U8', [1], 0, 1)},"\\u0074":${row('U8', [1], 0, 1)}}`,
+      1,
+      'twice',
+    ],
+    ['an overlap', `{"a":${row('U8', [4], 0, 4)},"b":${row('U8', [4], 2, 6)}}`, 6, 'overlaps'],
+    ['a hole', `{"a":${row('U8', [4], 0, 4)},"b":${row('U8', [4], 5, 9)}}`, 9, 'hole'],
+    ['a hole at the beginning', `{"a":${row('U8', [4], 1, 5)}}`, 5, 'hole'],
+    ['bytes behind the last', `{"a":${row('U8', [4], 0, 4)}}`, 5, 'end where'],
+    ['less data than stated', `{"a":${row('U8', [4], 0, 4)}}`, 3, 'end where'],
+    ['an unknown dtype', `{"a":${row('F7', [4], 0, 4)}}`, 4, 'unknown dtype'],
+    ['a dtype of the prototype', `{"a":${row('toString', [4], 0, 4)}}`, 4, 'unknown dtype'],
+    ['another length than the shape', `{"a":${row('F32', [4], 0, 4)}}`, 4, 'as long as its shape'],
+    ['half a byte', `{"a":${row('F4', [3], 0, 1)}}`, 1, 'impossible shape'],
+    ['a negative dimension', `{"a":${row('U8', [-1], 0, 0)}}`, 0, 'one spelling'],
+    ['a fraction', `{"a":${row('U8', [1.5], 0, 1)}}`, 1, 'one spelling'],
+    [
+      'a product beyond 2^53',
+      `{"a":${row('U8', [2 ** 40, 2 ** 40], 0, 4)}}`,
+      4,
+      'impossible shape',
+    ],
+    [
+      'a product beyond 2^53, and 0',
+      `{"a":${row('U8', [2 ** 40, 2 ** 40, 0], 0, 0)}}`,
+      0,
+      'impossible shape',
+    ],
+    [
+      'a number for Infinity',
+      '{"a":{"dtype":"U8","shape":[1e999],"data_offsets":[0,1]}}',
+      1,
+      'one spelling',
+    ],
+    ['offsets the wrong way round', `{"a":${row('U8', [0], 4, 0)}}`, 0, 'as long as its shape'],
+    [
+      'a member that is not known',
+      '{"a":{"dtype":"U8","shape":[],"data_offsets":[0,1],"x":1}}',
+      1,
+      'described',
+    ],
+    ['a missing member', '{"a":{"dtype":"U8","shape":[]}}', 1, 'described'],
+    ['metadata of numbers', '{"__metadata__":{"a":1}}', 0, 'map of strings'],
+    [
+      'a name of 513 characters',
+      `{"${'a'.repeat(513)}":${row('U8', [1], 0, 1)}}`,
+      1,
+      'longer than 512',
+    ],
+    ['65 dimensions', `{"a":${row('U8', Array(65).fill(1), 0, 1)}}`, 1, 'described'],
+    [
+      'an overlap and a hole that make up for each other',
+      `{"a":${row('U8', [4], 0, 4)},"b":${row('U8', [2], 2, 4)},"c":${row('U8', [2], 6, 8)}}`,
+      8,
+      'overlaps',
+    ],
+  ])('with %s is refused', async (_, header, dataBytes, why) => {
+    const { code, message } = await refused(header, dataBytes);
+    expect(code).toBe('MODEL_INVALID');
+    expect(message).toContain(why);
+  });
+
+  it('may name tensors without bytes before, between and behind others, in any order', () => {
+    const names = (header: string) => parse(header, 4).map(({ name }) => name);
+    const [a, none] = [row('U8', [4], 0, 4), row('U8', [0], 0, 0)];
+    expect(names(`{"a":${a},"none":${none}}`)).toEqual(['none', 'a']);
+    expect(names(`{"none":${none},"a":${a}}`)).toEqual(['none', 'a']);
+    expect(names(`{"none":${row('F4', [2, 0], 4, 4)},"a":${a}}`)).toEqual(['a', 'none']);
   });
 
   it('that is no UTF-8 is refused', async () => {
@@ -115,14 +162,22 @@ describe('the length of a header', () => {
   });
 
   it.each([
-    ['above 100 MB', head(100_000_001n), 2 ** 40],
-    ['of 2^64 - 1', head(2n ** 64n - 1n), 2 ** 40],
-    ['beyond the file', head(100n), 107],
-    ['cut off', Buffer.alloc(7), 7],
-  ])('%s is refused', async (_, bytes, fileBytes) => {
-    expect(await outcome(() => safetensorsHeaderBytes(bytes, 'm', fileBytes))).toBe(
-      'MODEL_INVALID',
-    );
+    ['of all of a file', 100n, 108],
+    ['of 100 MB', 100_000_000n, 2 ** 40],
+    ['of none', 0n, 8],
+  ])('%s is allowed', (_, length, fileBytes) => {
+    expect(safetensorsHeaderBytes(head(length), 'm', fileBytes)).toBe(Number(length));
+  });
+
+  it.each([
+    ['above 100 MB', head(100_000_001n), 2 ** 40, 'more than are allowed'],
+    ['of 2^64 - 1', head(2n ** 64n - 1n), 2 ** 40, 'more than are allowed'],
+    ['beyond the file', head(100n), 107, 'ends before'],
+    ['cut off', Buffer.alloc(7), 7, 'too short'],
+  ])('%s is refused', async (_, bytes, fileBytes, why) => {
+    const { code, message } = await refusal(() => safetensorsHeaderBytes(bytes, 'm', fileBytes));
+    expect(code).toBe('MODEL_INVALID');
+    expect(message).toContain(why);
   });
 });
 
@@ -132,10 +187,14 @@ describe('an index of shards', () => {
     expect([...parseShardIndex(index, 'i')]).toEqual([['a', '1.safetensors']]);
   });
 
-  it.each(['', '{}', '{"weight_map":[]}', '{"weight_map":{"a":1}}'])(
-    '%s is refused',
-    async (text) => {
-      expect(await outcome(() => parseShardIndex(Buffer.from(text), 'i'))).toBe('MODEL_INVALID');
-    },
-  );
+  it.each([
+    ['', 'not JSON'],
+    ['{}', 'weight_map'],
+    ['{"weight_map":[]}', 'weight_map'],
+    ['{"weight_map":{"a":1}}', 'weight_map'],
+  ])('%s is refused', async (text, why) => {
+    const { code, message } = await refusal(() => parseShardIndex(Buffer.from(text), 'i'));
+    expect(code).toBe('MODEL_INVALID');
+    expect(message).toContain(why);
+  });
 });

@@ -205,8 +205,27 @@ describe('sizes beyond eight octal GiB', () => {
   });
 });
 
+describe('a pax size is refused', () => {
+  it.each([
+    ['that fits into the header, over one of 0', 8 ** 11 - 1, {}],
+    ['beyond eight octal GiB, over another', 10 * 2 ** 40, { size: 100 }],
+  ])('%s', (_, size, fields) => {
+    expect(() => virtually([Buffer.concat([pax({ size: String(size) }), header(fields)])])).toThrow(
+      expect.objectContaining({
+        code: 'TAR_INVALID',
+        message: 'tar: a pax size that differs from the header',
+      }),
+    );
+  });
+});
+
 describe('drivers', () => {
-  const bytes = tar(directory('d'), member('x'.repeat(100_000), { name: 'd/a' }), file('b'));
+  const bytes = tar(
+    directory('d'),
+    member('x'.repeat(100_000), { name: 'd/a' }),
+    member('long', { type: 'L' }),
+    file('b'),
+  );
 
   it('never read file bytes', async () => {
     const touched = new Uint8Array(bytes.length);

@@ -78,10 +78,10 @@ export interface SealedOms {
 
 /** The manifest as it stands in the archive. */
 export function sealManifest(manifest: Manifest, core: Core, keys: ArchiveKeys): Uint8Array {
+  const tooMany = () => new StrongroomError('SOURCE_UNSUPPORTED', 'too many files for one archive');
+  if (manifest.entries.length > maxEntries) throw tooMany();
   const plaintext = encodeJson({ ...manifest, type: 'strongroom/manifest', version: 1 });
-  if (plaintext.length > maxManifestBytes || manifest.entries.length > maxEntries) {
-    throw new StrongroomError('SOURCE_UNSUPPORTED', 'too many files for one archive');
-  }
+  if (plaintext.length > maxManifestBytes) throw tooMany();
   return encryptAll(keys.manifest, core.hash, core.segmentBytes, plaintext);
 }
 

@@ -90,13 +90,15 @@ describe('layTar', () => {
     );
   });
 
-  it('writes pax for a name over 100 bytes, with the slash of a directory, and for no other', async () => {
+  it('writes pax for a name over 100 bytes, with the slash of a directory, or a time beyond 31 bits', async () => {
     const typeflag = async (planned: PlannedFile) =>
       String.fromCharCode((await layTar([planned])).literals.bytes[156] ?? 0);
     expect(await typeflag(file('n'.repeat(100), 0))).toBe('0');
     expect(await typeflag(file('n'.repeat(101), 0))).toBe('x');
     expect(await typeflag({ ...file('n'.repeat(99), 0), type: 'directory' })).toBe('5');
     expect(await typeflag({ ...file('n'.repeat(100), 0), type: 'directory' })).toBe('x');
+    expect(await typeflag({ ...file('n', 0), mtime: 2 ** 31 - 1 })).toBe('0');
+    expect(await typeflag({ ...file('n', 0), mtime: 2 ** 31 })).toBe('x');
   });
 
   it('is two zero blocks without files', async () => {

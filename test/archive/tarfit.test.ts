@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Entry } from '#strongroom/archive/entry.js';
 import { readTarEntries } from '#strongroom/archive/tar/read.js';
+import { assertSameEntries } from '#strongroom/archive/tarfit.js';
 import { cat, list, open } from '#strongroom/index.js';
-import { leftovers, outcome, people, readFiles, workspace } from '../support/archive.ts';
+import { refusal } from '../keys/helpers.ts';
+import { leftovers, outcome, people, readFiles, regionsOf, workspace } from '../support/archive.ts';
 import { forge } from '../support/forge.ts';
 import { directory, file, longName, member, pax, record, tar } from '../support/tar.ts';
 
@@ -100,6 +102,39 @@ describe('an honest tar, file by file', () => {
     const output = join(root, 'out');
     await open(join(root, 'archive'), { ...read, output, only: ['empty', 'last'] });
     expect(readFiles(output)).toEqual({ 'empty/': '', 'last/': '' });
+  });
+});
+
+it('a segment that is altered is told as that, and not as another tar', async () => {
+  const archive = join(workspace(), 'archive');
+  const bytes = tar(file('a', 'x'));
+  const sealed = forge({ who, tar: bytes, entries: entriesOf(bytes) });
+  const at = regionsOf(sealed).at.segments[0];
+  sealed[at + 100] = (sealed[at + 100] ?? 0) ^ 1;
+  writeFileSync(archive, sealed);
+  expect(await outcome(() => cat(archive, 'a', read, () => {}))).toBe('SEGMENT_INVALID');
+});
+
+describe('entries of a tar and of a manifest', () => {
+  const entries = entriesOf(tar(directory('d/'), file('d/a', 'x'), file('b')));
+  const [d, a, b] = entries as [Entry, Entry, Entry];
+  const compared = (left: readonly Entry[], right: readonly Entry[]) =>
+    refusal(() => assertSameEntries(left, right, 'archive'));
+
+  it('are the same', () => {
+    expect(() => assertSameEntries(entries, structuredClone(entries), 'archive')).not.toThrow();
+    expect(() => assertSameEntries([], [], 'archive')).not.toThrow();
+  });
+
+  it.each([
+    ['the tar has one more', [d, a, b], [d, a], 'b'],
+    ['the manifest has one more', [d, a], [d, a, b], 'b'],
+    ['one is in another place', [a, d, b], [d, a, b], 'd/a'],
+    ['the last is another', [d, a, b], [d, a, { ...b, mode: 0 }], 'b'],
+  ])('are not, if %s', async (_, left, right, path) => {
+    const { code, message } = await compared(left, right);
+    expect(code).toBe('TAR_MISMATCH');
+    expect(message).toBe(`archive: tar and manifest differ at ${path}`);
   });
 });
 

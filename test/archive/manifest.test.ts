@@ -1,7 +1,7 @@
 /** What a manifest may say, whoever signed it, and what each rule refuses. */
 import { describe, expect, it } from 'vitest';
 import { createCore } from '#strongroom/archive/core.js';
-import { type Entry, maxEntries } from '#strongroom/archive/entry.js';
+import { type Entry, extractedMode, maxEntries } from '#strongroom/archive/entry.js';
 import { deriveArchiveKeys } from '#strongroom/archive/filekey.js';
 import {
   isModelName,
@@ -210,4 +210,16 @@ it.each([
   ['a\ud800', false],
 ])('a model may be called %j: %s', (name, may) => {
   expect(isModelName(name)).toBe(may);
+});
+
+it.each([
+  ['file', 0o644, 0o644],
+  ['file', 0o000, 0o644],
+  ['file', 0o100, 0o755],
+  ['file', 0o777, 0o755],
+  ['file', 0o677, 0o644],
+  ['directory', 0o000, 0o755],
+  ['directory', 0o777, 0o755],
+] as const)('a %s of mode %o is extracted with %o', (type, mode, extracted) => {
+  expect(extractedMode({ ...file('a', 0, 0), type, mode } as Entry)).toBe(extracted);
 });

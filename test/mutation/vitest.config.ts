@@ -6,7 +6,7 @@ export default defineConfig({
     alias: [{ find: /^#strongroom\/(.*)\.js$/, replacement: `${process.cwd()}/src/$1.ts` }],
   },
   test: {
-    include: ['test/{crypto,archive,custody}/**/*.test.ts'],
+    include: ['test/{crypto,archive,custody,operations}/**/*.test.ts'],
     exclude: ['test/custody/ring/kills.test.ts'],
     setupFiles: ['test/mutation/threads.ts'],
     testTimeout: 60_000,

@@ -17,7 +17,7 @@ import { assertSealable, type Card } from '../../keys/card.ts';
 import { assertMayProtect } from '../../keys/enforce.ts';
 import type { Identity } from '../../keys/identity.ts';
 import { type Trust, trustedCard } from '../../keys/policy.ts';
-import { signingIds } from '../../keys/signed.ts';
+import { signingIds, signsWith } from '../../keys/signed.ts';
 import { hasLength } from '../../text.ts';
 import { timeOf } from '../../time.ts';
 
@@ -102,7 +102,7 @@ export function assertRecipients(cards: readonly Card[], core: Core, trust: Trus
 export function assertGranter({ card }: Identity, core: Core, trust: Trust): void {
   assertRecipients([card], core, trust);
   const ids = signingIds(card);
-  const isAuthor = ids.join() === core.authors.join();
+  const isAuthor = signsWith(card, core.authors);
   const trusted =
     (isAuthor ? trustedCard(trust, 'author', ids) : undefined) ??
     trustedCard(trust, 'custodian', ids);

@@ -14,23 +14,26 @@ export function* parents(path: string): Generator<string> {
 // Loaded on first use: most runs choose nothing.
 const require = createRequire(import.meta.url);
 
-/** Tells whether a text matches a glob. */
-export const globMatcher = (glob: string): ((text: string) => boolean) =>
-  (require('picomatch') as typeof Picomatch)(glob, { dot: true });
+/** As long as any path; what is several times longer V8 refuses as a regular expression. */
+const maxGlob = 4096;
 
-/** Picomatch takes no longer ones. */
-const maxGlob = 65536;
-
-/** Tells whether a path, or a directory above it, matches a glob. */
-function matcher(glob: string): (path: string) => boolean {
-  // A pattern ending in a slash, as shells complete it, means the directory.
-  const pattern = glob.replace(/\/+$/, '');
-  if (pattern === '' || pattern.length > maxGlob) {
+/**
+ * Tells whether a text matches a glob.
+ * @throws StrongroomError USAGE.
+ */
+export function globMatcher(glob: string): (text: string) => boolean {
+  if (glob === '' || glob.length > maxGlob) {
     throw new StrongroomError('USAGE', `a glob has 1 to ${maxGlob} characters`, {
       hint: 'leave it out for all files',
     });
   }
-  const matches = globMatcher(pattern);
+  return (require('picomatch') as typeof Picomatch)(glob, { dot: true });
+}
+
+/** Tells whether a path, or a directory above it, matches a glob. */
+function matcher(glob: string): (path: string) => boolean {
+  // A pattern ending in a slash, as shells complete it, means the directory.
+  const matches = globMatcher(glob.replace(/\/+$/, ''));
   return (path) => matches(path) || [...parents(path)].some((parent) => matches(parent));
 }
 

@@ -142,7 +142,7 @@ it('refuses a glob that can match nothing', async () => {
   const root = workspace();
   const bytes = tar(file('a'));
   writeFileSync(join(root, 'archive'), forge({ who, tar: bytes, entries: entriesOf(bytes) }));
-  for (const glob of ['', '/', 'x'.repeat(65_537)]) {
+  for (const glob of ['', '/', 'x'.repeat(4097)]) {
     const act = () =>
       open(join(root, 'archive'), { ...read, output: join(root, 'o'), only: [glob] });
     expect(await outcome(act)).toBe('USAGE');

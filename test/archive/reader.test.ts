@@ -65,6 +65,12 @@ describe('an archive', () => {
       '500 bytes follow',
     ],
     [
+      'with more bytes behind it than a footer is looked for in',
+      () => Buffer.concat([sealed, noise(100_000)]),
+      'TRAILING_BYTES',
+      '100000 bytes follow',
+    ],
+    [
       'whose payload is shorter than the seal says',
       () => restated({ payload: { length: stream.length + 1, segments: 6 } }),
       'SEAL_MISMATCH',

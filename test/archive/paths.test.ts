@@ -57,6 +57,29 @@ describe('assertNoCollisions', () => {
     }
   });
 
+  // Age of DerivedAge.txt: what came with 14.0 is there, and what came with 15.0 and later is not
+  it.each([
+    [0x41, true],
+    [0x377, true],
+    [0x378, false],
+    [0x870, true],
+    [0x88e, true],
+    [0x88f, false],
+    [0xcdd, true],
+    [0xcf3, false],
+    [0xfdd0, false],
+    [0xffff, false],
+    [0x1f6dc, false],
+    [0x1f6dd, true],
+    [0x1fae8, false],
+    [0x31350, false],
+    [0xe000, true],
+    [0x10fffd, true],
+    [0x10fffe, false],
+  ])('knows whether Unicode 14.0 assigns %i: %s', (code, assigned) => {
+    expect(isAssigned(String.fromCodePoint(code))).toBe(assigned);
+  });
+
   it('finds every character in its other cases and forms', () => {
     for (let code = 0x80; code < 0x110000; code++) {
       const character = String.fromCodePoint(code);

@@ -124,6 +124,50 @@ describe('a bill of materials', () => {
     ]);
   });
 
+  // Categories of FIPS 203, section 8, and FIPS 204, section 4; X-Wing's is its draft's
+  test.each([
+    ['X-Wing', '1.3.6.1.4.1.62253.25722', 'kem', 'X-Wing', 1],
+    ['ML-KEM-768', '2.16.840.1.101.3.4.4.2', 'kem', '768', 3],
+    ['ML-KEM-1024', '2.16.840.1.101.3.4.4.3', 'kem', '1024', 5],
+    ['ML-DSA-65', '2.16.840.1.101.3.4.3.18', 'signature', '65', 3],
+    ['ML-DSA-87', '2.16.840.1.101.3.4.3.19', 'signature', '87', 5],
+    ['X25519', '1.3.101.110', 'key-agree', undefined, 0],
+    ['Ed25519', '1.3.101.112', 'signature', undefined, 0],
+  ])('tells what %s is', async (name, oid, primitive, parameterSetIdentifier, level) => {
+    const { components } = await exported();
+    const found = components.find((component) => component['bom-ref'] === `algorithm/${name}`);
+    expect(found?.cryptoProperties).toMatchObject({
+      oid,
+      algorithmProperties: {
+        primitive,
+        ...(parameterSetIdentifier === undefined ? {} : { parameterSetIdentifier }),
+        cryptoFunctions: expect.arrayContaining(
+          { kem: ['encapsulate'], signature: ['sign'], 'key-agree': ['keyderive'] }[
+            primitive as 'kem'
+          ],
+        ),
+        nistQuantumSecurityLevel: level,
+      },
+    });
+  });
+
+  test('tells who followed, whose key it is, and in which roles', async () => {
+    const made = registry();
+    await made.add(ada.card, { roles: ['author', 'custodian'], expires: on(8) });
+    await made.add(bob.card);
+    await made.change(ada.card, { state: 'deactivated', successor: bob.card.kem.id }, on(4));
+    const { components } = bom.parse(cbomOf(await made.read(), on(7)));
+    const found = components.find(({ name }) => name === 'X-Wing key of Ada');
+    const id = ada.card.kem.id;
+    expect(found?.['bom-ref']).toBe(`key/${id}`);
+    expect(found?.properties).toEqual([
+      { name: 'strongroom:card', value: `card/${id}` },
+      { name: 'strongroom:role', value: 'author' },
+      { name: 'strongroom:role', value: 'custodian' },
+      { name: 'strongroom:successor', value: `card/${bob.card.kem.id}` },
+    ]);
+  });
+
   test('tells states and dates', async () => {
     const { components } = await exported();
     const of = (name: string) => {

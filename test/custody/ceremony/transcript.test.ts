@@ -6,6 +6,7 @@ import {
   signTranscript,
   type TranscriptBody,
 } from '#strongroom/custody/ceremony/transcript.js';
+import { importedCard } from '#strongroom/keys/card.js';
 import { createIdentity, type Identity } from '#strongroom/keys/identity.js';
 import { codeOf, refusal } from '../../keys/helpers.ts';
 
@@ -66,6 +67,13 @@ describe('a transcript', () => {
     expect(cards.map(({ name }) => name)).toEqual(['Ada', 'Wim', 'Una', 'Lea', 'Sam', 'Sue']);
   });
 
+  /** A card by somebody's keys that they did not sign. */
+  const imported = (name: string, { card }: Identity) => {
+    const keys = [card.kem, ...card.signing].map(({ publicKey }) => publicKey);
+    const made = importedCard(card.suite, keys as [Uint8Array], { name, now: time(10) });
+    return { card: made.document, role: 'custodian' as const };
+  };
+
   const people = (...list: readonly ReturnType<typeof person>[]) => ({ people: [...list] });
   const [pAda, pWim, pUna, pLea, pSam, pSue] = body.people as [
     ReturnType<typeof person>,
@@ -118,6 +126,46 @@ describe('a transcript', () => {
       /not valid at/,
     ],
     ['a custodian of another suite', { suite: 'cnsa2' }, /another suite/],
+    [
+      'two administrators',
+      people(pAda, pWim, { ...pUna, role: 'administrator' as const }, pLea, pSam, pSue),
+      /in this order/,
+    ],
+    [
+      'a witness first',
+      people({ ...pAda, role: 'witness' as const }, pWim, pUna, pLea, pSam, pSue),
+      /in this order/,
+    ],
+    [
+      'a key that two people have',
+      people(pAda, pWim, pUna, pLea, pSam, imported('Sue', sam)),
+      /share a key/,
+    ],
+    [
+      'a card that proves nothing',
+      people(pAda, pWim, pUna, pLea, pSam, imported('Sue', sue)),
+      /Sue is imported/,
+    ],
+    [
+      'a card that is not signed by its keys',
+      people(pAda, pWim, pUna, pLea, pSam, {
+        ...pSue,
+        card: { ...pSue.card, signed: { ...pSue.card.signed, name: 'Sun' } },
+      }),
+      /signature is not its own/,
+    ],
+    [
+      'a group out of reach',
+      { groups: [body.groups[0], { ...body.groups[1], threshold: 3 }] },
+      /3 of 2 cannot agree/,
+    ],
+    [
+      'two groups of one name',
+      { groups: body.groups.map((group) => ({ ...group, name: 'g' })) },
+      /two groups have one name/,
+    ],
+    ['a deviation from after', { deviations: [{ text: 'x', time: time(31) }] }, /go back/],
+    ['recovery before the beginning', { recovery: { ...body.recovery, time: time(4) } }, /go back/],
     ['an unknown member', { extra: true }, /transcript: /],
     ['a rehearsal that is false', { rehearsal: false }, /transcript: /],
     ['two people of one name', people(pAda, pWim, pUna, pLea, pSam, { ...pSam }), /named twice/],

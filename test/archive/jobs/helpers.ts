@@ -8,10 +8,12 @@ import { planSource } from '#strongroom/archive/plan.js';
 import type { Payload } from '#strongroom/archive/segments.js';
 import {
   decryptAll,
+  encryptAll,
   type FloeState,
   floeHeaderBytes,
   segmentCount,
   segmentOverhead,
+  startDecryption,
   startEncryption,
 } from '#strongroom/crypto/floe.js';
 import { treeHashes } from '#strongroom/crypto/hash.js';
@@ -19,7 +21,7 @@ import { Control, createControl } from '#strongroom/engine/control.js';
 import { standard } from '#strongroom/engine/files.js';
 import { type Pieces, PiecesReader } from '#strongroom/engine/pieces.js';
 import { buildTree } from '#strongroom/engine/tree.js';
-import { noise, writeFiles } from '../../support/archive.ts';
+import { type Files, noise, writeFiles } from '../../support/archive.ts';
 
 export const segmentBytes = 4096;
 const aad = noise(48, 7);
@@ -36,22 +38,26 @@ export interface Stream {
   }[];
 }
 
-/** Files of all lengths around a segment, laid out. */
-export async function streamIn(root: string): Promise<Stream> {
-  const source = writeFiles(join(root, 'source'), {
-    a: noise(3 * segmentBytes + 5, 2),
-    b: '',
-    c: noise(1, 3),
-    'd/e': noise(segmentBytes - 512, 4),
-    'd/f': noise(2 * segmentBytes, 5),
-  });
+const usual = (): Files => ({
+  a: noise(3 * segmentBytes + 5, 2),
+  b: '',
+  c: noise(1, 3),
+  'd/e': noise(segmentBytes - 512, 4),
+  'd/f': noise(2 * segmentBytes, 5),
+  'd/g/h/i': noise(10, 6),
+  'z/': '',
+});
+
+/** Files laid out as they are sealed; without `files` those of all lengths around a segment. */
+export async function streamIn(root: string, files: Files = usual()): Promise<Stream> {
+  const source = writeFiles(join(root, 'source'), files);
   const { pieces, entries } = await planSource(source, { followSymlinks: false });
   const bytes = Buffer.alloc(pieces.length);
   const reader = new PiecesReader(pieces);
   reader.read(bytes, 0);
   reader.close();
-  const files = entries.flatMap((entry) => (entry.type === 'file' ? [entry] : []));
-  return { pieces, bytes, files };
+  const found = entries.flatMap((entry) => (entry.type === 'file' ? [entry] : []));
+  return { pieces, bytes, files: found };
 }
 
 /** A fresh message for a payload of `length` bytes at the beginning of a file. */
@@ -64,6 +70,15 @@ export function messageOf(length: number, hash: Payload['hash'] = 'blake3') {
 }
 
 export type Message = ReturnType<typeof messageOf>;
+
+/** A message as somebody who has the key may write one, whatever it holds. */
+export function written(plaintext: Uint8Array) {
+  const key = noise(32, 12);
+  const bytes = encryptAll(key, aad, segmentBytes, plaintext);
+  const header = bytes.subarray(0, floeHeaderBytes);
+  const floe = startDecryption(key, aad, header, segmentBytes);
+  return { floe, segments: bytes.subarray(floeHeaderBytes) };
+}
 
 export const decrypted = ({ key }: Pick<Message, 'key'>, bytes: Uint8Array): Buffer =>
   Buffer.from(decryptAll(key, aad, segmentBytes, bytes));

@@ -21,11 +21,11 @@ import { sealSegments } from '#strongroom/archive/jobs/seal.js';
 import { shareExtents } from '#strongroom/archive/jobs/sinks.js';
 import { verifySegments } from '#strongroom/archive/jobs/verify.js';
 import { LeafBuffer } from '#strongroom/archive/segments.js';
-import { floeHeaderBytes, segmentOverhead } from '#strongroom/crypto/floe.js';
+import { type FloeState, floeHeaderBytes, segmentOverhead } from '#strongroom/crypto/floe.js';
 import { treeHashes } from '#strongroom/crypto/hash.js';
 import { sharedNumbers } from '#strongroom/engine/shared.js';
 import { refusal } from '../../keys/helpers.ts';
-import { readFiles, sharedWorkspace, workspace } from '../../support/archive.ts';
+import { noise, readFiles, sharedWorkspace, workspace } from '../../support/archive.ts';
 import {
   control,
   decrypted,
@@ -40,6 +40,7 @@ import {
   segmentBytes,
   streamIn,
   through,
+  written,
 } from './helpers.ts';
 
 const root = sharedWorkspace();
@@ -144,6 +145,21 @@ describe('digests', () => {
   });
 });
 
+it('digests of files that are longer than what is read at once', async () => {
+  const directory = workspace();
+  const big = noise(2 * 2 ** 20 + 12_345, 8);
+  const { pieces, files } = await streamIn(directory, { big, small: 'x' });
+  const found = new LeafCollector(32);
+  const ranges = rangesOf(files, {});
+  await digestRanges({ kind: 'digest', pieces, ranges }, control(), ({ digests }) =>
+    found.add(digests),
+  );
+  const expected = [big, Buffer.from('x')].map((each) =>
+    createHash('sha256').update(each).digest(),
+  );
+  expect(Buffer.from(found.hashes(2))).toEqual(Buffer.concat(expected));
+});
+
 describe('verifying', () => {
   const verify = (job: Pick<Sealed, 'source' | 'payload' | 'tree'>, more: object = {}) => {
     const during = control();
@@ -180,7 +196,7 @@ describe('opening', () => {
         })),
     );
   const into = async (directory: string, job: Sealed, more: object = {}) => {
-    mkdirSync(join(directory, 'd'), { recursive: true });
+    mkdirSync(join(directory, 'd/g/h'), { recursive: true });
     const during = control();
     const { source, payload, tree } = job;
     const whole = {
@@ -205,8 +221,9 @@ describe('opening', () => {
   it('puts every byte into its file', async () => {
     const directory = join(workspace(), 'out');
     expect(await into(directory, sealed)).toBe(stream.bytes.length);
-    const expected = ['a', 'c', 'd/e', 'd/f'].map((path) => [path, contentOf(path)]);
-    expect(readFiles(directory)).toEqual({ 'd/': '', ...Object.fromEntries(expected) });
+    const expected = ['a', 'c', 'd/e', 'd/f', 'd/g/h/i'].map((path) => [path, contentOf(path)]);
+    const directories = { 'd/': '', 'd/g/': '', 'd/g/h/': '' };
+    expect(readFiles(directory)).toEqual({ ...directories, ...Object.fromEntries(expected) });
     expect(statSync(join(directory, 'a')).mode & 0o777).toBe(0o600);
   });
 
@@ -244,7 +261,7 @@ describe('opening', () => {
 
   it('follows no link that stands where a file of it should be', async () => {
     const directory = join(workspace(), 'out');
-    mkdirSync(join(directory, 'd'), { recursive: true });
+    mkdirSync(join(directory, 'd/g/h'), { recursive: true });
     symlinkSync(join(directory, '..', 'elsewhere'), join(directory, 'a'));
     await expect(into(directory, sealed)).rejects.toMatchObject({ code: 'ELOOP' });
     expect(existsSync(join(directory, '..', 'elsewhere'))).toBe(false);
@@ -332,7 +349,7 @@ describe('a pipe', () => {
     expect(decrypted(message, bytes).equals(stream.bytes)).toBe(true);
     expect(held).toMatchObject({ length: stream.bytes.length, segments: sealed.payload.segments });
     expect(held).not.toHaveProperty('digests');
-    expect(held?.entries).toHaveLength(6);
+    expect(held?.entries).toHaveLength(10);
     expect(leaves.hashes(sealed.payload.segments).length).toBeGreaterThan(0);
     expect(done).toBe(stream.bytes.length);
   });
@@ -377,7 +394,11 @@ describe('a pipe', () => {
     expect(held).toBeUndefined();
   });
 
-  const opening = async (input: Uint8Array, only?: readonly string[]) => {
+  const opening = async (
+    input: Uint8Array,
+    only?: readonly string[],
+    floe: FloeState = keysOf(sealed),
+  ) => {
     const directory = workspace();
     const from = join(directory, 'in');
     const stage = join(directory, 'stage');
@@ -390,7 +411,7 @@ describe('a pipe', () => {
     const job = {
       kind: 'open-pipe',
       payload: { hash, at, segmentBytes },
-      floe: keysOf(sealed),
+      floe,
       directory: stage,
       only,
     } as const;
@@ -410,7 +431,9 @@ describe('a pipe', () => {
   it('is opened into files as it passes, with the leaves that it had', async () => {
     const { files, held, leaves, error, done, stage } = await opening(segments());
     expect(error).toBeUndefined();
-    expect(Object.keys(files).sort()).toEqual(['a', 'b', 'c', 'd/', 'd/e', 'd/f']);
+    expect(Object.keys(files).sort()).toEqual([
+      ...['a', 'b', 'c', 'd/', 'd/e', 'd/f', 'd/g/', 'd/g/h/', 'd/g/h/i', 'z/'],
+    ]);
     for (const { path, offset, size } of stream.files) {
       const expected = stream.bytes.subarray(offset, offset + size).toString('latin1');
       expect(files[path]).toBe(expected);
@@ -424,7 +447,7 @@ describe('a pipe', () => {
   it('is opened for what is asked for, with the directories above it', async () => {
     const { files, held } = await opening(segments(), ['d/e', 'b']);
     expect(Object.keys(files).sort()).toEqual(['b', 'd/', 'd/e']);
-    expect(held?.entries).toHaveLength(6);
+    expect(held?.entries).toHaveLength(10);
   });
 
   it.each<[string, (bytes: Buffer) => Uint8Array, string, number]>([
@@ -467,10 +490,21 @@ describe('a pipe', () => {
       'SEGMENT_INVALID',
       0,
     ],
-  ])('that %s is refused', async (_, change, code, segment) => {
+  ])('that %s is refused', async (what, change, code, segment) => {
     const { error, held } = await opening(change(segments()));
     expect(error).toMatchObject({ code });
     if (segment >= 0) expect(error).toMatchObject({ segment });
+    if (what.startsWith('states')) expect(String(error)).toContain('a length that is not allowed');
+    expect(held).toBeUndefined();
+  });
+
+  it.each([
+    ['is cut off', () => stream.bytes.subarray(0, 3 * segmentBytes)],
+    ['is none', () => Buffer.alloc(9000, 'x')],
+  ])('whose tar %s is refused, whoever sealed it', async (_, tarOf) => {
+    const { floe, segments: hostile } = written(tarOf());
+    const { error, held } = await opening(hostile, undefined, floe);
+    expect(error).toMatchObject({ code: 'TAR_INVALID' });
     expect(held).toBeUndefined();
   });
 });

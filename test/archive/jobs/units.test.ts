@@ -12,7 +12,7 @@ import {
 } from '#strongroom/archive/jobs/journal.js';
 import { LeafCollector, type LeafReport, LeafReporter } from '#strongroom/archive/jobs/leaves.js';
 import { openSegments } from '#strongroom/archive/jobs/open.js';
-import { intoFiles, shareExtents } from '#strongroom/archive/jobs/sinks.js';
+import { inOrder, intoFiles, shareExtents } from '#strongroom/archive/jobs/sinks.js';
 import type { Payload } from '#strongroom/archive/segments.js';
 import { hmacSha384 } from '#strongroom/crypto/kdf.js';
 import { sharedNumbers } from '#strongroom/engine/shared.js';
@@ -31,6 +31,7 @@ import {
   segmentAt,
   segmentBytes,
   streamIn,
+  through,
 } from './helpers.ts';
 
 const root = sharedWorkspace();
@@ -62,8 +63,8 @@ describe('leaf hashes', () => {
 
   it.each([1, 2, 100])('are gathered in any order, with room for %i at first', (expected) => {
     const leaves = new LeafCollector(4, expected);
-    leaves.add(report(5, 1));
     leaves.add(report(0));
+    leaves.add(report(5, 1));
     leaves.addRuns([
       { from: 2, hashes: Buffer.concat([2, 3, 4].map(hashOf)) },
       { from: 6, hashes: new Uint8Array() },
@@ -73,6 +74,12 @@ describe('leaf hashes', () => {
     expect(Buffer.from(leaves.range(1, 3))).toEqual(all.subarray(4, 12));
   });
 
+  const wrongly = (...indices: number[]) => {
+    const leaves = new LeafCollector(4);
+    leaves.add(report(...indices));
+    return leaves.hashes(indices.length);
+  };
+
   it('of nothing are none', () => {
     expect(new LeafCollector(4).hashes(0)).toHaveLength(0);
   });
@@ -81,6 +88,7 @@ describe('leaf hashes', () => {
     ['one that came before', (leaves) => leaves.add(report(1)), 'segment 1 was done twice'],
     ['one twice in one report', (leaves) => leaves.add(report(7, 7)), 'segment 7 was done twice'],
     ['one that is missing at the end', (leaves) => leaves.hashes(4), '3 of 4 segments were done'],
+    ['the first missing', () => wrongly(1, 2), '2 of 2 segments were done'],
     ['one too many', (leaves) => leaves.hashes(2), '3 of 2 segments were done'],
     [
       'one missing, and another too many',
@@ -313,7 +321,7 @@ describe('work that goes on', () => {
         })),
     );
   const openInto = async (directory: string, macs?: JournalTarget['macs'], wanted?: number[]) => {
-    mkdirSync(join(directory, 'd'), { recursive: true });
+    mkdirSync(join(directory, 'd/g/h'), { recursive: true });
     const told: RunReport[] = [];
     const { source, payload, tree } = sealed;
     const places = wanted?.length ?? payload.segments;
@@ -426,6 +434,18 @@ describe('segments in files', () => {
     expect(sink.read(into, 100, 2)).toBeUndefined();
     expect(sink.read(into, 100, 0)).toBeUndefined();
     sink.close();
+  });
+
+  it('are not put on standard output once the work is stopped', async () => {
+    const path = join(workspace(), 'out');
+    await through('output', path, async () => {
+      const during = control();
+      const sink = inOrder(during);
+      expect(sink.write(segment(0), 0)).toBe(true);
+      during.stop();
+      expect(sink.write(segment(1), 1)).toBe(false);
+    });
+    expect(readFileSync(path).equals(segment(0))).toBe(true);
   });
 
   it('are not written once the work is stopped', () => {

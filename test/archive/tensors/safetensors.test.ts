@@ -124,6 +124,10 @@ describe('a header', () => {
     expect(message).toContain(why);
   });
 
+  it('may have a name of 512 characters', () => {
+    expect(parse(`{"${'a'.repeat(512)}":${row('U8', [1], 0, 1)}}`, 1)).toHaveLength(1);
+  });
+
   it('may name tensors without bytes before, between and behind others, in any order', () => {
     const names = (header: string) => parse(header, 4).map(({ name }) => name);
     const [a, none] = [row('U8', [4], 0, 4), row('U8', [0], 0, 0)];

@@ -98,6 +98,25 @@ describe('a payload in parts', () => {
     expect(tailOf(told)).toEqual([joined(9, 10, 11)]);
   });
 
+  it('is sent to the last byte by a thread that has not the last run, or none', async () => {
+    const { told, parts } = await written(await target(4), payload(12), [3, 4, 5]);
+    expect([...parts.keys()]).toEqual([2]);
+    expect(tailOf(told)).toEqual([]);
+    const none = await written(await target(4), payload(12), []);
+    expect([none.parts.size, none.told.length]).toEqual([0, 0]);
+  });
+
+  it('fails if its last part does, when all is written', async () => {
+    const to = await target(4);
+    store.fault = ({ operation, part }) =>
+      operation === 'part' && part === 2
+        ? { when: 'before', answer: failsWith(403, 'AccessDenied') }
+        : undefined;
+    const error = await refusal(() => written(to, payload(12), [0, 1, 2, 3, 4, 5]));
+    store.fault = () => undefined;
+    expect(error.code).toBe('PERMISSION_DENIED');
+  });
+
   it('fails with the store', async () => {
     const to = await target(9);
     store.fault = ({ operation }) =>
@@ -147,6 +166,9 @@ describe('a share of several machines', () => {
     expect([...last.parts.keys()]).toEqual([3]);
     expect(last.parts.get(3)?.equals(joined(6, 7, 8, 9, 10))).toBe(true);
     expect(tailOf(last.told)).toEqual([]);
+    const even = await written(await target(3, { share: share(2, 3) }), payload(9), [6, 7, 8]);
+    expect([...even.parts.keys()]).toEqual([3]);
+    expect(tailOf(even.told)).toEqual([]);
   });
 
   it.each([

@@ -30,6 +30,7 @@ import {
 } from '#strongroom/custody/quorum/split.js';
 import { tally } from '#strongroom/custody/quorum/tally.js';
 import { createIdentity, type Identity } from '#strongroom/index.js';
+import { encodeJson } from '#strongroom/json.js';
 import { importedCard } from '#strongroom/keys/card.js';
 import { cheap, refusal } from '../../keys/helpers.ts';
 import { noise } from '../../support/archive.ts';
@@ -149,6 +150,22 @@ describe('a question', () => {
     const error = await forged(changes);
     expect(error.code).toBe(code);
     expect(error.message).toContain(why);
+  });
+
+  it('that somebody else signed is refused, whichever of their keys it names', async () => {
+    const document = documentOf(request);
+    const type = 'application/vnd.strongroom.quorum-request.v1+json';
+    const theirs = documentOf({ bytes: encodeSigned(document.signed, type, ada) }).signatures;
+    const renamed = theirs.map(({ sig }: { sig: string }, i: number) => ({
+      keyid: document.signatures[i].keyid,
+      sig,
+    }));
+    for (const signatures of [theirs, renamed, []]) {
+      const bytes = Buffer.concat([encodeJson({ ...document, signatures }), Buffer.from('\n')]);
+      const error = await refusal(() => decodeQuestion(bytes, ['request'], 'r'));
+      expect(error.code).toBe('REQUEST_INVALID');
+      expect(error.message).toBe('r: the signature of requester is wrong');
+    }
   });
 
   it('of another kind is refused by name', async () => {
@@ -301,6 +318,17 @@ describe('an answer', () => {
     expect(wrong.code).toBe('REQUEST_KEY_INVALID');
   });
 
+  it('that is a proof counts for the share that it names', async () => {
+    const challenge = createChallenge(details());
+    const proof = answered(challenge, ben);
+    expect(tally(challenge, [proof], quorum)[1]?.missing).toBe(0);
+    const other = answered(challenge, cleo).signed as { commitment?: string };
+    const forged = { ...proof, signed: { ...proof.signed, commitment: other.commitment } };
+    const error = await refusal(() => tally(challenge, [forged as typeof proof], quorum));
+    expect(error.code).toBe('SHARE_INVALID');
+    expect(error.message).toContain('is about another share');
+  });
+
   it('that cannot be opened is named, with whose it is', async () => {
     const theirs = { ...documentOf(answered(request, ada)).signed };
     theirs.sealed = documentOf(answered(request, cleo)).signed.sealed;
@@ -398,6 +426,16 @@ describe('a plan', () => {
     expect(() => assertPlans([plan], suites.hybrid, asked)).not.toThrow();
     expect(() => assertPlans([], suites.hybrid, asked)).not.toThrow();
     expect(() => check([group({ name: 'n'.repeat(64) })], quorumLimits.quorums)).not.toThrow();
+    const cards = Array.from({ length: 255 }, (_, i) => ({
+      ...ada.card,
+      kem: { ...ada.card.kem, id: `kem ${i}` },
+      signing: ada.card.signing.map((each) => ({ ...each, id: `${each.id} ${i}` })),
+    }));
+    expect(() => check([group({ custodians: cards, threshold: 255 })])).not.toThrow();
+    const groups = cards
+      .slice(0, 16)
+      .map((each) => group({ name: each.kem.id, custodians: [each] }));
+    expect(() => check(groups)).not.toThrow();
     expect(custodiansOf([plan]).map(({ name }) => name)).toEqual(['Ada', 'Ben', 'Cleo']);
   });
 

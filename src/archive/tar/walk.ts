@@ -174,7 +174,7 @@ function memberSize(header: Header, extension: Extension | undefined, at: number
 
 /** GNU tar ends a long name with one NUL, some programs with none. */
 const longName = (body: Uint8Array): Uint8Array =>
-  body.at(-1) === 0 ? body.slice(0, -1) : body.slice();
+  body.at(-1) === 0 ? body.subarray(0, -1) : body;
 
 const padding = (size: number): number => (blockBytes - (size % blockBytes)) % blockBytes;
 

@@ -101,6 +101,16 @@ describe('layTar', () => {
     expect(await typeflag({ ...file('n', 0), mtime: 2 ** 31 })).toBe('x');
   });
 
+  it('says in pax what does not fit into the header, and no more', async () => {
+    const records = async (planned: PlannedFile) =>
+      Buffer.from((await layTar([planned])).literals.bytes.subarray(512, 1024))
+        .toString('latin1')
+        .replace(/\0+$/, '');
+    const name = 'n'.repeat(101);
+    expect(await records(file(name, 0))).toBe(`111 path=${name}\n`);
+    expect(await records({ ...file('n', 0), mtime: 2 ** 31 })).toContain('mtime=2147483648\n');
+  });
+
   it('is two zero blocks without files', async () => {
     const layout = await layTar([]);
     expect(layout).toMatchObject({ entries: [], length: 1024 });

@@ -21,7 +21,7 @@ beforeAll(async () => {
       'a.safetensors': safetensors({ 'blk.0.w': [1], 'blk.0.b': [2] }),
       'b.safetensors': safetensors({ 'blk.1.w': Array(3000).fill(3) }),
       'c.safetensors': safetensors({ head: [4] }),
-      'd/': '',
+      'e.safetensors/': '',
     },
   });
   source = await openSource({ kind: 'file', path });

@@ -26,6 +26,7 @@ import { treeHashes } from '#strongroom/crypto/hash.js';
 import { sharedNumbers } from '#strongroom/engine/shared.js';
 import { refusal } from '../../keys/helpers.ts';
 import { noise, readFiles, sharedWorkspace, workspace } from '../../support/archive.ts';
+import { file, tar } from '../../support/tar.ts';
 import {
   control,
   decrypted,
@@ -496,6 +497,13 @@ describe('a pipe', () => {
     if (segment >= 0) expect(error).toMatchObject({ segment });
     if (what.startsWith('states')) expect(String(error)).toContain('a length that is not allowed');
     expect(held).toBeUndefined();
+  });
+
+  it('whose tar has no directories is opened with those that its files are in', async () => {
+    const { floe, segments: sparse } = written(tar(file('p/q/r', 'x'), file('p/s', 'y')));
+    const { files, error } = await opening(sparse, undefined, floe);
+    expect(error).toBeUndefined();
+    expect(files).toEqual({ 'p/': '', 'p/q/': '', 'p/q/r': 'x', 'p/s': 'y' });
   });
 
   it.each([

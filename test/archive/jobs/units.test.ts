@@ -35,7 +35,7 @@ import {
 } from './helpers.ts';
 
 const root = sharedWorkspace();
-const hashOf = (index: number) => Buffer.alloc(4, index);
+const hashOf = (index: number) => Buffer.alloc(4, index + 1);
 
 describe('leaf hashes', () => {
   it('are told in batches of 64, in their order, and the rest at the end', () => {

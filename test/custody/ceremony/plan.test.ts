@@ -96,10 +96,25 @@ describe('the network', () => {
     ['the same twice', head + out, six('eth0', '00000003'), ['eth0']],
     ['those of IPv6 that reject', head, six('lo', '00200200') + six('eth0', '00000201'), []],
     ['a local one of IPv6', head, six('eth0', '00000001', '40'), []],
+    ['one to 0.0.0.0/8', head + route('eth0', '00000000\t0\t0003\t0\t0\t0\t000000FF'), '', []],
+    [
+      'one to a host, without a mask',
+      head + route('eth0', '0100000A\t0\t0003\t0\t0\t0\t00000000'),
+      '',
+      [],
+    ],
+    ['one of IPv6 to a host, of no prefix', head, six('eth0', '00000003').replace('0', '2'), []],
+    ['those of IPv6 of the machine itself', head, six('lo', '00000003'), []],
   ])('has routes: %s', (_, ipv4, ipv6, expected) => {
     writeFileSync(join(directory, 'route'), ipv4);
     writeFileSync(join(directory, 'ipv6_route'), ipv6);
     expect(defaultRoutes(directory)).toEqual(expected);
+  });
+
+  test('has those of IPv4 alone where there is no IPv6', () => {
+    const without = mkdtempSync(join(directory, 'four-'));
+    writeFileSync(join(without, 'route'), head + out);
+    expect(defaultRoutes(without)).toEqual(['eth0']);
   });
 
   test('is not known where the system does not tell', () => {
@@ -110,7 +125,9 @@ describe('the network', () => {
 describe('the script of a rehearsal', () => {
   test('answers in order, as shown where it says so, and then no more', async () => {
     const said: string[] = [];
-    const console = scriptedConsole(['$shown', 'pass', '$shown'], (line) => said.push(line));
+    const console = scriptedConsole(['$shown', 'pass', '$shown', 'wrong'], (line) =>
+      said.push(line),
+    );
     expect(await console.ask({ who: 'Ada', what: 'groups', shown: 'ABCDE 12345' })).toBe(
       'ABCDE 12345',
     );
@@ -118,8 +135,10 @@ describe('the script of a rehearsal', () => {
     expect(Buffer.from(secret).toString()).toBe('pass');
     // Where nothing is shown it is a word like any other
     expect(await console.ask({ who: 'Ada', what: 'x' })).toBe('$shown');
+    // What a script gets wrong stays wrong
+    expect(await console.ask({ who: 'Ada', what: 'y', shown: 'z' })).toBe('wrong');
     const error = await refusal(() => console.ask({ who: 'Wim', what: 'more' }));
     expect(error.message).toBe('the answers end before "Wim: more"');
-    expect(said).toEqual(['Ada: groups', 'Ada: passphrase', 'Ada: x']);
+    expect(said).toEqual(['Ada: groups', 'Ada: passphrase', 'Ada: x', 'Ada: y']);
   });
 });

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { text, utf8 } from '#strongroom/bytes.js';
+import { createRecord, maxEntry } from '#strongroom/custody/ceremony/record.js';
 import {
   decodeTranscript,
   encodeTranscript,
@@ -209,4 +210,16 @@ describe('a transcript', () => {
       expect(await codeOf(() => decode(utf8(again)))).toBe('TRANSCRIPT_INVALID');
     }
   });
+});
+
+test('a record has steps and deviations, each with its time and no longer than it may be', () => {
+  const record = createRecord();
+  record.step('it begins');
+  record.deviation('x'.repeat(maxEntry + 1));
+  record.step('it ends');
+  expect(record.steps.map((entry) => entry.text)).toEqual(['it begins', 'it ends']);
+  expect(record.deviations.map((entry) => entry.text.length)).toEqual([maxEntry]);
+  for (const { time } of [...record.steps, ...record.deviations]) {
+    expect(Math.abs(Date.parse(time) - Date.now())).toBeLessThan(60_000);
+  }
 });

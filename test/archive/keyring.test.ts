@@ -117,6 +117,15 @@ describe('what is written', () => {
     expect(keyringDigest(ring)).toEqual(sha384(ring.bytes));
   });
 
+  it('has the reason that it is given, and names nobody if it is asked to', () => {
+    const reason = 'audit';
+    const { signed } = createKeyring({ ...made, reason, hideRecipients: true }).document;
+    expect(signed.reason).toBe(reason);
+    expect(signed.recipients.map(({ key }) => key)).toEqual([undefined, undefined]);
+    const [first] = createKeyring(made).document.signed.recipients;
+    expect(first?.key).toBe(reader.card.kem.id);
+  });
+
   it('has neither reason nor quorums unless it is given them', () => {
     expect(Object.keys(createKeyring(made).document.signed)).toEqual([
       'archive',

@@ -151,6 +151,25 @@ describe('a bill of materials', () => {
     });
   });
 
+  test('tells when a key will be active, and the earlier of two ends', async () => {
+    const made = registry();
+    const long = createIdentity({ name: 'Long', now: born, expires: '2027-06-01T00:00:00Z' });
+    await made.add(long.card, { activates: on(9), expires: on(12) });
+    const bare = createIdentity({ name: 'Bare', now: born, expires: on(5) });
+    await made.add(bare.card, { expires: on(12) });
+    const { components, dependencies } = bom.parse(cbomOf(await made.read(), on(7)));
+    const dates = (name: string) => {
+      const crypto = components.find((each) => each.name === name)?.cryptoProperties;
+      if (crypto?.assetType !== 'related-crypto-material') throw new Error('no key');
+      const { activationDate, expirationDate } = crypto.relatedCryptoMaterialProperties;
+      return [activationDate, expirationDate];
+    };
+    expect(dates('X-Wing key of Long')).toEqual([on(9), on(12)]);
+    expect(dates('X-Wing key of Bare')).toEqual([born, on(5)]);
+    const key = dependencies.find(({ ref }) => ref === `key/${long.card.kem.id}`);
+    expect(key?.dependsOn).toEqual(['algorithm/X-Wing']);
+  });
+
   test('tells who followed, whose key it is, and in which roles', async () => {
     const made = registry();
     await made.add(ada.card, { roles: ['author', 'custodian'], expires: on(8) });

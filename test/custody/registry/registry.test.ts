@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { encodeCheckpoint } from '#strongroom/custody/registry/checkpoint.js';
 import { readRegistry } from '#strongroom/custody/registry/read.js';
-import { createRegistry, rotateKey } from '#strongroom/custody/registry/write.js';
+import { addKeys, createRegistry, rotateKey } from '#strongroom/custody/registry/write.js';
 import { createIdentity, encodeCard, type Identity } from '#strongroom/index.js';
 import { importedCard } from '#strongroom/keys/card.js';
 import { trustedCard } from '#strongroom/keys/policy.js';
@@ -137,6 +137,70 @@ describe('a registry', () => {
     await made.add(ada.card, {}, on(5));
     await made.change(ada.card, { state: 'suspended' }, on(4));
     expect((await made.read()).entries[0]?.life.at(-1)?.time).toBe(on(5));
+  });
+});
+
+describe('what an administrator cannot put into a registry, and what they can', () => {
+  const active = { state: 'active', roles: [], activates: born } as const;
+
+  test('the same key twice, in two steps or in one', async () => {
+    const made = registry();
+    const by = { signer: admin, now: on(1, 2) };
+    const addition = { card: ada.card, change: active };
+    const twice = () => made.read().then((found) => addKeys(found, [addition, addition], by));
+    expect(await codeOf(twice)).toBe('USAGE');
+    expect((await made.read()).entries).toEqual([]);
+  });
+
+  test('two cards with a key in common are refused, whoever signed for them', async () => {
+    const made = registry();
+    await made.add(ada.card);
+    const keys = [eve.card.kem, ...ada.card.signing].map(({ publicKey }) => publicKey);
+    const shared = importedCard(ada.card.suite, keys as [Uint8Array], { name: 'Twin', now: born });
+    const blind = { ...(await made.read()), entries: [] };
+    addKeys(blind, [{ card: shared, change: active }], { signer: admin, now: on(1, 3) });
+    const error = await refusal(() => made.read());
+    expect(error.code).toBe('REGISTRY_INVALID');
+    expect(error.message).toContain('has a key in common with');
+  });
+
+  test('a registry that is made has an id, and is read as it', async () => {
+    const directory = join(registry().directory, '..', 'another');
+    const { id } = createRegistry(directory, { name: 'Other', signer: admin, now: born });
+    const found = await readRegistry(directory, { administrators });
+    expect(found).toMatchObject({
+      id,
+      name: 'Other',
+      created: born,
+      acceptBeforeCompromise: false,
+    });
+  });
+
+  const hexId = 'ab'.repeat(32);
+  test.each([
+    ['a card with a longer name', `cards/x${hexId}.card`, 'file'],
+    ['a copy of a card', `cards/${hexId}.card~`, 'file'],
+    ['a directory for a card', `cards/${hexId}.card`, 'directory'],
+    ['events of a longer name', `events/x${hexId}`, 'directory'],
+    ['a copy of events', `events/${hexId}.old`, 'directory'],
+    ['a file for events', `events/${hexId}`, 'file'],
+    ['an event of a longer name', `events/ADA/x0002-${'ab'.repeat(8)}.json`, 'file'],
+    ['a copy of an event', `events/ADA/0002-${'ab'.repeat(8)}.json.bak`, 'file'],
+  ])('%s does not belong there', async (_, path, kind) => {
+    const made = registry();
+    await made.add(ada.card);
+    const at = join(made.directory, path.replace('ADA', ada.card.kem.id));
+    if (kind === 'file') writeFileSync(at, '');
+    else mkdirSync(at);
+    const error = await refusal(() => made.read());
+    expect(error.code).toBe('REGISTRY_INVALID');
+    expect(error.message).toContain('does not belong here');
+  });
+
+  test('a file in the place of its cards is not an empty registry', async () => {
+    const made = registry();
+    writeFileSync(join(made.directory, 'cards'), '');
+    await expect(made.read()).rejects.toThrow();
   });
 });
 

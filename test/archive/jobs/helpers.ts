@@ -3,6 +3,7 @@ import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { LeafCollector, type LeafReport } from '#strongroom/archive/jobs/leaves.js';
 import { sealSegments } from '#strongroom/archive/jobs/seal.js';
+import { shareExtents } from '#strongroom/archive/jobs/sinks.js';
 import type { OutputReport, SealTarget } from '#strongroom/archive/jobs/target.js';
 import { planSource } from '#strongroom/archive/plan.js';
 import type { Payload } from '#strongroom/archive/segments.js';
@@ -143,3 +144,16 @@ export async function through<T>(
     closeSync(fd);
   }
 }
+
+/** The files of a stream below a directory, as far as they have bytes. */
+export const extentsIn = (directory: string, { files }: Stream) =>
+  shareExtents(
+    files
+      .filter(({ size }) => size > 0)
+      .map(({ path, offset, size }) => ({
+        path: join(directory, path),
+        mode: 0o600,
+        offset,
+        size,
+      })),
+  );

@@ -18,7 +18,6 @@ import { openSegments } from '#strongroom/archive/jobs/open.js';
 import { openPipe, type PipeReport, sealPipe } from '#strongroom/archive/jobs/pipe.js';
 import { rekeySegments } from '#strongroom/archive/jobs/rekey.js';
 import { sealSegments } from '#strongroom/archive/jobs/seal.js';
-import { shareExtents } from '#strongroom/archive/jobs/sinks.js';
 import { verifySegments } from '#strongroom/archive/jobs/verify.js';
 import { LeafBuffer } from '#strongroom/archive/segments.js';
 import { type FloeState, floeHeaderBytes, segmentOverhead } from '#strongroom/crypto/floe.js';
@@ -30,6 +29,7 @@ import { file, tar } from '../../support/tar.ts';
 import {
   control,
   decrypted,
+  extentsIn,
   keysOf,
   messageOf,
   never,
@@ -185,17 +185,6 @@ describe('verifying', () => {
 });
 
 describe('opening', () => {
-  const extentsIn = (directory: string, { files } = stream) =>
-    shareExtents(
-      files
-        .filter(({ size }) => size > 0)
-        .map(({ path, offset, size }) => ({
-          path: join(directory, path),
-          mode: 0o600,
-          offset,
-          size,
-        })),
-    );
   const into = async (directory: string, job: Sealed, more: object = {}) => {
     mkdirSync(join(directory, 'd/g/h'), { recursive: true });
     const during = control();
@@ -206,7 +195,7 @@ describe('opening', () => {
       payload,
       tree,
       floe: keysOf(job),
-      extents: extentsIn(directory),
+      extents: extentsIn(directory, stream),
       wanted: undefined,
       ...more,
     } as const;

@@ -21,6 +21,7 @@ import { noise, readFiles, sharedWorkspace, workspace } from '../../support/arch
 import {
   control,
   decrypted,
+  extentsIn,
   keysOf,
   messageOf,
   never,
@@ -309,17 +310,6 @@ describe('work that goes on', () => {
     expect(decrypted(message, readFileSync(path)).equals(stream.bytes)).toBe(true);
   });
 
-  const extentsIn = (directory: string) =>
-    shareExtents(
-      stream.files
-        .filter(({ size }) => size > 0)
-        .map(({ path, offset, size }) => ({
-          path: join(directory, path),
-          mode: 0o600,
-          offset,
-          size,
-        })),
-    );
   const openInto = async (directory: string, macs?: JournalTarget['macs'], wanted?: number[]) => {
     mkdirSync(join(directory, 'd/g/h'), { recursive: true });
     const told: RunReport[] = [];
@@ -331,7 +321,7 @@ describe('work that goes on', () => {
       payload,
       tree,
       floe: keysOf(sealed),
-      extents: extentsIn(directory),
+      extents: extentsIn(directory, stream),
       wanted: wanted && sharedNumbers(wanted),
       journal: {
         ...journal(macs ?? noMacs(places, runSegments)),

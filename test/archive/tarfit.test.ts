@@ -56,6 +56,7 @@ describe('an author whose tar says otherwise of a file that is released alone', 
     ['a directory before it is not there', [a, extra, b], 'b'],
     ['no header before its bytes', [a, { ...b, offset: 1024, size: 0 } as Entry], 'b'],
     ['its header is behind it', [{ ...a, offset: 0, size: 4 } as Entry], 'a'],
+    ['a file before it ends early', [{ ...a, size: 0 } as Entry, b], 'b'],
     ['it is not there', [a, b, { ...b, path: 'c', offset: 2048, size: 0 } as Entry], 'c'],
   ];
   it.each(cases)('%s', async (_, entries, path) => {

@@ -1,6 +1,6 @@
 /**
  * Types of tensors in GGUF: elements of a block, and bytes that a block takes.
- * Source: enum ggml_type and GGML_QUANT_SIZES, https://github.com/ggml-org/ggml.
+ * Source: enum ggml_type in ggml.h and the blocks of ggml-common.h, https://github.com/ggml-org/ggml.
  */
 type Row = readonly [name: string, elements: number, bytes: number];
 
@@ -13,7 +13,7 @@ export const ggmlTypes: Readonly<Record<number, Row>> = {
   6: ['Q5_0', 32, 22],
   7: ['Q5_1', 32, 24],
   8: ['Q8_0', 32, 34],
-  9: ['Q8_1', 32, 40],
+  9: ['Q8_1', 32, 36],
   10: ['Q2_K', 256, 84],
   11: ['Q3_K', 256, 110],
   12: ['Q4_K', 256, 144],

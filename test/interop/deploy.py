@@ -231,6 +231,9 @@ def check_tensors(command: list[str], work: Path, keys: list[object], plain: dic
     script = "import('./dist/archive/tensors/ggml.js').then((m)=>console.log(JSON.stringify(m.ggmlTypes)))"
     rows = json.loads(made(command[0], '-e', script)) if command[0] == 'node' else None
     if rows is not None:
+        # gguf 0.19 knows no Q2_0 yet, and takes the scale and sum of a Q8_1 for floats of four
+        # bytes; in the struct of ggml, which is what models are read with, they have two each
+        types |= {9: ('Q8_1', 32, 2 + 2 + 32), 42: ('Q2_0', 64, 2 + 64 // 4)}
         ours = {int(number): tuple(row) for number, row in rows.items()}
         expect('types of GGUF', ours == types, ours.items() ^ types.items())
 

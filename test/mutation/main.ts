@@ -11,7 +11,7 @@ interface Area {
   readonly name: string;
   readonly mutate: readonly string[];
   readonly tests: readonly string[];
-  /** Whether the code runs in other threads, where coverage is not seen: every test is run. */
+  /** Whether the code runs in other threads too: a process of its own for each mutant. */
   readonly inThreads?: boolean;
 }
 
@@ -44,23 +44,32 @@ function chosen(): readonly Area[] {
   return areas.filter(({ name }) => positionals.length === 0 || positionals.includes(name));
 }
 
-/** Everything is mutated and every test run: neither coverage nor static mutants are told apart. */
-function withoutCoverage(): string {
-  const usual = JSON.parse(readFileSync(config, 'utf8'));
+/**
+ * Settings for code in threads. Coverage is not seen there, and a mutant that is switched on in
+ * the main thread alone is none there: every process has one from its beginning, which all its
+ * threads find in their environment, and runs all tests.
+ */
+function forThreads(tests: readonly string[]): string {
+  const { vitest, plugins: _, ...usual } = JSON.parse(readFileSync(config, 'utf8'));
+  const command = `vitest run --config ${vitest.configFile} --bail 1 ${tests.join(' ')}`;
+  const settings = {
+    ...usual,
+    testRunner: 'command',
+    commandRunner: { command },
+    coverageAnalysis: 'off',
+    ignoreStatic: false,
+  };
   mkdirSync('.mutation', { recursive: true });
-  writeFileSync(
-    threadsConfig,
-    JSON.stringify({ ...usual, coverageAnalysis: 'off', ignoreStatic: false }),
-  );
+  writeFileSync(threadsConfig, JSON.stringify(settings));
   return threadsConfig;
 }
 
 function run({ name, mutate, tests, inThreads = false }: Area): void {
   console.log(`\n== ${name}`);
   rmSync(report, { force: true });
-  const options = ['--mutate', mutate.join(','), '--testFiles', tests.join(',')];
-  const file = inThreads ? withoutCoverage() : config;
-  const { status } = spawnSync('stryker', ['run', file, ...options], { stdio: 'inherit' });
+  const options = inThreads ? [forThreads(tests)] : [config, '--testFiles', tests.join(',')];
+  const words = ['run', ...options, '--mutate', mutate.join(',')];
+  const { status } = spawnSync('stryker', words, { stdio: 'inherit' });
   if (status !== 0 || !existsSync(report)) throw new Error(`${name}: it did not run to its end`);
   const { files }: Report = JSON.parse(readFileSync(report, 'utf8'));
   let [all, dead] = [0, 0];

@@ -8,7 +8,6 @@ export default defineConfig({
   test: {
     include: ['test/{crypto,archive,custody,operations}/**/*.test.ts'],
     exclude: ['test/custody/ring/kills.test.ts'],
-    setupFiles: ['test/mutation/threads.ts'],
     testTimeout: 60_000,
     hookTimeout: 60_000,
   },

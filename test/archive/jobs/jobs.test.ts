@@ -437,6 +437,12 @@ describe('a pipe', () => {
   it('is opened for what is asked for, with the directories above it', async () => {
     const { files, held } = await opening(segments(), ['d/e', 'b']);
     expect(Object.keys(files).sort()).toEqual(['b', 'd/', 'd/e']);
+    // What follows each of them is of no file: nothing of it may be in theirs
+    for (const { path, offset, size } of stream.files) {
+      if (!(path in files)) continue;
+      const expected = stream.bytes.subarray(offset, offset + size).toString('latin1');
+      expect(files[path]).toBe(expected);
+    }
     expect(held?.entries).toHaveLength(10);
   });
 

@@ -248,6 +248,46 @@ describe('whoever stops waiting', () => {
     expect(lane.asked).toEqual([1, 3]);
   });
 
+  it('in the middle of those that wait keeps nobody from being called', async () => {
+    const { cache, lane, get } = cacheOf(1);
+    const one = await get(1);
+    const left = new AbortController();
+    const two = cache.acquire(2);
+    const three = cache.acquire(3, left.signal);
+    const four = cache.acquire(4);
+    const told = refusal(() => three);
+    await settled();
+    left.abort();
+    expect((await told).code).toBe('INTERRUPTED');
+    one.release();
+    await settled();
+    await lane.answer(2);
+    holds(await two, 2);
+    (await two).release();
+    await settled();
+    await lane.answer(4);
+    holds(await four, 4);
+    expect(lane.asked).toEqual([1, 2, 4]);
+  });
+
+  it.each(['before', 'after'])('at once %s it was called lets the next one in', async (order) => {
+    const { cache, lane, get } = cacheOf(1);
+    const one = await get(1);
+    const left = new AbortController();
+    const two = cache.acquire(2, left.signal);
+    const three = cache.acquire(3);
+    const told = refusal(() => two);
+    await settled();
+    if (order === 'before') left.abort();
+    one.release();
+    if (order === 'after') left.abort();
+    expect((await told).code).toBe('INTERRUPTED');
+    await settled();
+    await lane.answer(3);
+    holds(await three, 3);
+    expect(lane.asked).toEqual([1, 3]);
+  });
+
   it('for a segment lets go of it', async () => {
     const { cache, lane } = cacheOf(1);
     const left = new AbortController();

@@ -290,6 +290,7 @@ describe.each<[name: string, type: number, elements: number, bytes: number]>([
   ['MXFP4', 39, 32, 1 + 16],
   ['NVFP4', 40, 64, 4 + 32],
   ['Q1_0', 41, 128, 2 + 16],
+  ['Q2_0', 42, 64, 2 + 64 / 4],
 ])('%s', (dtype, type, elements, bytes) => {
   it('takes the bytes of its blocks, the innermost dimension in whole ones', async () => {
     const data = Buffer.alloc(6 * bytes);

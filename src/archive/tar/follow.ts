@@ -64,7 +64,7 @@ export class TarFollower {
       if (step.op === 'entry') {
         this.entries.push(step.entry);
         this.#listener.entry?.(step.entry);
-      } else if (step.op !== 'skip' || step.bytes > 0) {
+      } else {
         if (step.op === 'take') this.#gathered = new Uint8Array(step.bytes);
         return step;
       }

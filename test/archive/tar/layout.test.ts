@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { maxEntries } from '#strongroom/archive/entry.js';
 import { layTar, type PlannedFile } from '#strongroom/archive/tar/layout.js';
 import { readTarEntries } from '#strongroom/archive/tar/read.js';
 import { readLayout } from '../../support/layout.ts';
@@ -17,6 +18,8 @@ const entriesOf = async (files: readonly PlannedFile[]) => {
   expect(walked).toEqual(layout.entries);
   return walked;
 };
+
+const tooMany = Array(maxEntries + 1).fill(file('a', 0)) as PlannedFile[];
 
 const component = fc
   .oneof(
@@ -149,6 +152,8 @@ describe('layTar', () => {
     ['an unsafe path', [file('../a', 0)], 'ENTRY_UNSAFE'],
     ['a directory with a slash', [{ ...file('a/', 0), type: 'directory' }], 'ENTRY_UNSAFE'],
     ['a collision', [file('A', 0), file('a', 0)], 'ENTRY_UNSAFE'],
+    ['more members than an archive holds', tooMany, 'SOURCE_UNSUPPORTED'],
+    ['as many as it holds, if they collide', tooMany.slice(1), 'ENTRY_UNSAFE'],
     ['more than 2^53 bytes', [file('a', 2 ** 53 - 1), file('b', 2 ** 52)], 'SOURCE_UNSUPPORTED'],
   ] as [string, PlannedFile[], string][])('refuses %s', async (_, files, code) => {
     await expect(layTar(files)).rejects.toThrow(expect.objectContaining({ code }));

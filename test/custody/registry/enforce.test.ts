@@ -153,6 +153,15 @@ describe('granting', () => {
     expect((await refusal(() => grantTo(made))).code).toBe('KEY_STATE');
   });
 
+  test('by a key that was not active then is not believed', async () => {
+    const made = await world();
+    const copy = await grantTo(made);
+    await put(made, bob, 'suspended', earlier);
+    const error = await refusal(async () => verify(copy, { trust: (await trust(made)).trust }));
+    expect(error.code).toBe('KEYRING_UNTRUSTED');
+    expect(error.message).toMatch(/granted access at .* with the key of Bob/);
+  });
+
   test('by a key that is compromised since leaves nobody in doubt', async () => {
     const made = await world();
     const copy = await grantTo(made);

@@ -103,6 +103,20 @@ describe.each(suiteNames)('a key ring of %s', (suite) => {
       expect(foretold - bytes.length).toBeLessThan(2048 + n * 64 + shares * 1280);
     },
   );
+
+  it('of custodians with the longest names, each in a quorum of its own, is no longer', async () => {
+    const named = (i: number, length: number) => `${i}`.padStart(2, '0') + '👍'.repeat(length - 2);
+    const quorums = await Promise.all(
+      Array.from({ length: 16 }, (_, i) => {
+        const custodians = [createIdentity({ name: named(i, 128), suite }).card];
+        const groups = [{ name: named(i, 64), threshold: 1, custodians }];
+        return createQuorum({ groups }, fileKey, coreHere, keysHere.commit);
+      }),
+    );
+    const given = { core: coreHere, keys: keysHere, fileKey, hideRecipients: false, signer: by };
+    const { bytes } = createKeyring({ ...given, recipients: [], quorums });
+    expect(bytes.length).toBeLessThanOrEqual(keyringBytes(by.card.suite, 0, 16));
+  });
 });
 
 describe('what is written', () => {

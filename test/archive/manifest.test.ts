@@ -127,6 +127,12 @@ describe('a manifest', () => {
       'b overlaps the file before it',
     ],
     [
+      'with files that overlap, and a directory between them',
+      { entries: [file('a', 0, 10), directory, file('b', 9, 1)] },
+      'MANIFEST_INVALID',
+      'b overlaps the file before it',
+    ],
+    [
       'with files out of order',
       { entries: [file('a', 10, 10), file('b', 0, 10)] },
       'MANIFEST_INVALID',

@@ -193,6 +193,26 @@ describe('a file', () => {
 });
 
 describe('what no thread opens', () => {
+  it('is noticed to be gone, though no directory that is sealed has changed', async () => {
+    const parent = workspace();
+    writeFiles(parent, { elsewhere: '', 'm/a': 'x' });
+    symlinkSync('../elsewhere', join(parent, 'm/link'));
+    const plan = await planSource(join(parent, 'm'), followed);
+    expect(() => assertUnchanged(plan)).not.toThrow();
+    rmSync(join(parent, 'elsewhere'));
+    const { code, file } = await refusal(() => assertUnchanged(plan));
+    expect(code).toBe('SOURCE_CHANGED');
+    expect(file).toBe(join(realpathSync(parent), 'elsewhere'));
+  });
+
+  it('is nothing of a tar', async () => {
+    const path = join(workspace(), 'm.tar');
+    writeFileSync(path, tar(file('a', 'x'), file('b', '')));
+    const plan = await planSource(path, kept);
+    expect(plan.unread).toEqual([]);
+    expect(() => assertUnchanged(plan)).not.toThrow();
+  });
+
   it.each<[string, (root: string) => void]>([
     ['a file more', (root) => writeFileSync(join(root, 'd/new'), '')],
     ['a file fewer', (root) => rmSync(join(root, 'd/empty'))],

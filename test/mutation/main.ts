@@ -1,11 +1,12 @@
 /**
  * Mutation testing of an area, or of all: `npm run test:mutation -- [AREA…]`, or of some files
  * with `--mutate FILES --tests FILES`. Areas are in areas.json, with the tests that each has.
- * What survives is listed, and counted at the end; docs/assurance.md explains it.
+ * What survives and survivors.json does not explain is listed, and makes the run fail.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { type Mutant, missingIn, nameOf, readSurvivors } from './survivors.ts';
 
 interface Area {
   readonly name: string;
@@ -17,7 +18,7 @@ interface Area {
 
 interface Report {
   readonly files: Readonly<
-    Record<string, { readonly mutants: readonly { readonly status: string }[] }>
+    Record<string, { readonly source: string; readonly mutants: readonly Mutant[] }>
   >;
 }
 
@@ -64,7 +65,8 @@ function forThreads(tests: readonly string[]): string {
   return threadsConfig;
 }
 
-function run({ name, mutate, tests, inThreads = false }: Area): void {
+/** Runs an area, and tells how many of its survivors nobody has explained. */
+function run({ name, mutate, tests, inThreads = false }: Area): number {
   console.log(`\n== ${name}`);
   rmSync(report, { force: true });
   const options = inThreads ? [forThreads(tests)] : [config, '--testFiles', tests.join(',')];
@@ -72,16 +74,25 @@ function run({ name, mutate, tests, inThreads = false }: Area): void {
   const { status } = spawnSync('stryker', words, { stdio: 'inherit' });
   if (status !== 0 || !existsSync(report)) throw new Error(`${name}: it did not run to its end`);
   const { files }: Report = JSON.parse(readFileSync(report, 'utf8'));
-  let [all, dead] = [0, 0];
-  for (const [path, { mutants }] of Object.entries(files)) {
-    const count = (...states: string[]) =>
-      mutants.filter(({ status }) => states.includes(status)).length;
-    const [killed, left] = [count('Killed', 'Timeout'), count('Survived', 'NoCoverage')];
-    console.log(`${path}: ${killed + left} mutants, ${killed} killed, ${left} left`);
-    all += killed + left;
+  renameSync(report, `.mutation/${name}.json`);
+  let [all, dead, unexplained] = [0, 0, 0];
+  for (const [path, { source, mutants }] of Object.entries(files)) {
+    const of = (...states: string[]) => mutants.filter(({ status }) => states.includes(status));
+    const killed = of('Killed', 'Timeout').length;
+    const left = of('Survived', 'NoCoverage').map((mutant) => nameOf(source, mutant));
+    console.log(`${path}: ${killed + left.length} mutants, ${killed} killed, ${left.length} left`);
+    all += killed + left.length;
     dead += killed;
+    for (const each of missingIn(left, Object.values(explained[path] ?? {}).flat())) {
+      console.log(`  not explained: ${each}`);
+      unexplained++;
+    }
   }
-  console.log(`${name}: ${all} mutants, ${dead} killed, ${all - dead} left`);
+  const ends = `${all - dead - unexplained} explained, ${unexplained} not`;
+  console.log(`${name}: ${all} mutants, ${dead} killed, ${ends}`);
+  return unexplained;
 }
 
-for (const area of chosen()) run(area);
+const { survivors: explained } = readSurvivors();
+const unexplained = chosen().map(run);
+if (unexplained.some((count) => count > 0)) process.exitCode = 1;

@@ -115,8 +115,8 @@ function faultInBody(signed: TranscriptBody, cards: readonly Card[]): string | u
   if (fault !== undefined) return fault;
   const order = people.map(({ role }) => roleNames.indexOf(role));
   const isSorted = order.every((rank, i) => i === 0 || rank >= (order[i - 1] ?? 0));
-  const [first, second, third] = people.map(({ role }) => role);
-  if (first !== 'administrator' || second !== 'witness' || third === 'administrator' || !isSorted) {
+  const [first, second] = people.map(({ role }) => role);
+  if (first !== 'administrator' || second !== 'witness' || !isSorted) {
     return 'its people are not an administrator, witnesses and custodians in this order';
   }
   const custodians = cards.filter((_, i) => people[i]?.role === 'custodian');

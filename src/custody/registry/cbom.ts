@@ -119,7 +119,7 @@ export function cbomOf(registry: Registry, now: string = timeOf()) {
 
 const publicKeys = ({ suite, kem, signing }: Card) => [
   { algorithm: suite.kem, ...kem },
-  ...suite.signatures.slice(0, signing.length).flatMap((algorithm, i) => {
+  ...suite.signatures.flatMap((algorithm, i) => {
     const key = signing[i];
     return key === undefined ? [] : [{ algorithm, ...key }];
   }),

@@ -22,9 +22,11 @@ import { verifySegments } from '#strongroom/archive/jobs/verify.js';
 import { LeafBuffer } from '#strongroom/archive/segments.js';
 import { type FloeState, floeHeaderBytes, segmentOverhead } from '#strongroom/crypto/floe.js';
 import { treeHashes } from '#strongroom/crypto/hash.js';
-import { sharedNumbers } from '#strongroom/engine/shared.js';
+import { beginUpload } from '#strongroom/engine/remote/multipart.js';
+import { sharedBytes, sharedNumbers } from '#strongroom/engine/shared.js';
 import { refusal } from '../../keys/helpers.ts';
 import { noise, readFiles, sharedWorkspace, workspace } from '../../support/archive.ts';
+import { serveStore } from '../../support/store.ts';
 import { file, tar } from '../../support/tar.ts';
 import {
   control,
@@ -44,6 +46,7 @@ import {
   written,
 } from './helpers.ts';
 
+const store = await serveStore();
 const root = sharedWorkspace();
 let stream: Stream;
 let sealed: Sealed;
@@ -117,6 +120,28 @@ describe('sealing', () => {
       sealSegments({ ...job, digests: undefined }, control(), () => {}, never),
     );
     const bytes = Buffer.concat([message.header, readFileSync(path)]);
+    expect(decrypted(message, bytes).equals(stream.bytes)).toBe(true);
+  });
+
+  it('to a store goes in parts, and what is left comes back', async () => {
+    const message = messageOf(stream.bytes.length);
+    const { floe, payload, header } = message;
+    const upload = await beginUpload({ kind: 's3', bucket: 'models', key: 'm' }, never);
+    const done = sharedBytes(Math.ceil(payload.segments / 2));
+    const output = { kind: 'parts', upload, front: header, runSegments: 2, done } as const;
+    let tail: Uint8Array = new Uint8Array(0);
+    const job = { kind: 'seal', payload, floe, pieces: stream.pieces, output } as const;
+    await sealSegments(
+      { ...job, digests: undefined },
+      control(),
+      (each) => {
+        if ('tail' in each) tail = each.tail;
+      },
+      never,
+    );
+    const parts = [...(store.uploads.get(upload.id) ?? [])].sort(([a], [b]) => a - b);
+    expect(parts.map(([number]) => number)).toEqual(Array.from(done.slice(1), (_, i) => i + 1));
+    const bytes = Buffer.concat([...parts.map(([, part]) => part), tail]);
     expect(decrypted(message, bytes).equals(stream.bytes)).toBe(true);
   });
 

@@ -275,6 +275,14 @@ describe('drivers', () => {
     return { entries: follower.entries, files };
   };
 
+  it('tell what there is to whoever does not listen', () => {
+    const whole = tar(directory('d'), file('d/a', 'x'), file('b', ''));
+    const follower = new TarFollower();
+    follower.push(whole);
+    follower.end();
+    expect(follower.entries).toEqual(read(whole));
+  });
+
   it.each([1, 511, 512, 4096, 1_000_000])(
     'give a pipe of pieces of %d bytes every file byte',
     (piece) => {

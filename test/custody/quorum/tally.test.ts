@@ -128,6 +128,7 @@ describe('answers', () => {
     ['another request', () => changed(ada, { answers: '0' }), 'APPROVAL_REPLAYED'],
     ['a share of somebody else', () => changed(ada, { index: 1 }), 'NOT_A_HOLDER'],
     ['no share', () => changed(ada, { index: 2 }), 'NOT_A_HOLDER'],
+    ['no group', () => changed(ada, { group: 2 }), 'NOT_A_HOLDER'],
   ])('about %s are refused', async (_, answer, code) => {
     const error = await refusal(() => tally(question, [answer()], quorum));
     expect(error.code).toBe(code);

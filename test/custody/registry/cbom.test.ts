@@ -157,6 +157,7 @@ describe('a bill of materials', () => {
     await made.add(long.card, { activates: on(9), expires: on(12) });
     const bare = createIdentity({ name: 'Bare', now: born, expires: on(5) });
     await made.add(bare.card, { expires: on(12) });
+    await made.add(createIdentity({ name: 'Open', now: born }).card);
     const { components, dependencies } = bom.parse(cbomOf(await made.read(), on(7)));
     const dates = (name: string) => {
       const crypto = components.find((each) => each.name === name)?.cryptoProperties;
@@ -166,8 +167,30 @@ describe('a bill of materials', () => {
     };
     expect(dates('X-Wing key of Long')).toEqual([on(9), on(12)]);
     expect(dates('X-Wing key of Bare')).toEqual([born, on(5)]);
+    expect(dates('X-Wing key of Open')).toEqual([born, undefined]);
     const key = dependencies.find(({ ref }) => ref === `key/${long.card.kem.id}`);
     expect(key?.dependsOn).toEqual(['algorithm/X-Wing']);
+  });
+
+  test('tells when a key became active, whatever came before and after', async () => {
+    const made = registry();
+    await made.add(ada.card, { state: 'pre-activation', activates: undefined });
+    await made.change(ada.card, { state: 'active' }, on(3));
+    await made.change(ada.card, { state: 'suspended' }, on(4));
+    await made.add(bob.card, { state: 'pre-activation', activates: undefined });
+    await made.change(bob.card, { state: 'active', activates: on(5) }, on(3));
+    await made.change(bob.card, { state: 'suspended' }, on(6));
+    const never = createIdentity({ name: 'Never', now: born });
+    await made.add(never.card, { state: 'pre-activation', activates: undefined });
+    const { components } = bom.parse(cbomOf(await made.read(), on(7)));
+    const active = (name: string) => {
+      const crypto = components.find((each) => each.name === name)?.cryptoProperties;
+      if (crypto?.assetType !== 'related-crypto-material') throw new Error('no key');
+      return crypto.relatedCryptoMaterialProperties.activationDate;
+    };
+    expect(active('X-Wing key of Ada')).toBe(on(3));
+    expect(active('X-Wing key of Bob')).toBe(on(5));
+    expect(active('X-Wing key of Never')).toBeUndefined();
   });
 
   test('tells who followed, whose key it is, and in which roles', async () => {

@@ -61,8 +61,10 @@ describe('a registry', () => {
     ]);
   });
 
-  test('may be empty, as git leaves it', async () => {
-    expect((await registry().read()).entries).toEqual([]);
+  test('may be empty, as git leaves it, and tells git to alter no line end', async () => {
+    const { directory, read } = registry();
+    expect((await read()).entries).toEqual([]);
+    expect(readFileSync(join(directory, '.gitattributes'), 'utf8')).toBe('* -text\n');
   });
 
   test('knows recipients by bare public keys', async () => {
@@ -230,6 +232,19 @@ describe('rotation', () => {
     expect(await last(made, ada)).toMatchObject({ state: 'active', expires: on(6) });
   });
 
+  test.each(['suspended', 'deactivated'] as const)(
+    'leaves a key that is %s no time: it is not active',
+    async (state) => {
+      const made = registry();
+      await made.add(ada.card);
+      await made.change(ada.card, { state }, on(3));
+      expect(await refusal(() => rotate(made, { until: on(6) }))).toMatchObject({
+        code: 'USAGE',
+        message: `the old key is ${state}, and cannot stay active`,
+      });
+    },
+  );
+
   test('gives a compromised key a successor and nothing back', async () => {
     const made = registry();
     await made.add(ada.card);
@@ -300,6 +315,12 @@ describe('a history', () => {
       },
       'REGISTRY_INVALID',
       /canonical/,
+    ],
+    [
+      'with an event that is cut',
+      (d, [a = '']) => writeFileSync(join(d, a), readFileSync(join(d, a)).subarray(0, -1)),
+      'REGISTRY_INVALID',
+      /does not end with a newline/,
     ],
     [
       'with two events swapped',

@@ -128,6 +128,8 @@ describe('whoever writes it', () => {
 
   it('is the author, trusted as one, or a trusted custodian', async () => {
     expect(() => assertGranter(author, core, trust)).not.toThrow();
+    expect(() => assertGranter(author, core, roles(author, 'author'))).not.toThrow();
+    expect(() => assertGranter(author, core, roles(author, 'custodian'))).not.toThrow();
     expect(() => assertGranter(stranger, core, roles(stranger, 'custodian'))).not.toThrow();
     for (const [who, whom] of [
       [stranger, roles(stranger, 'author')],

@@ -1,7 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { hex, isZero, utf8 } from '#strongroom/bytes.js';
-import { createSegmentCipher, startEncryption } from '#strongroom/crypto/floe.js';
+import {
+  createSegmentCipher,
+  createThreadCipher,
+  startEncryption,
+  windowKey,
+} from '#strongroom/crypto/floe.js';
 import { type ErrorCode, isStrongroomError } from '#strongroom/errors.js';
 
 const key = new Uint8Array(32).fill(1);
@@ -119,6 +124,46 @@ describe('the key', () => {
     cipher.decrypt(segment, 3, false, new Uint8Array(64));
     cipher.wipe();
     expect(cipher.decrypt(segment, 3, false, new Uint8Array(64))).toBe(64);
+  });
+});
+
+describe('keys of windows', () => {
+  const firsts = [0, 2 ** 20, 2 ** 39];
+  const given = () => ({
+    windows: firsts.map((first) => ({ first, key: windowKey(state, first) })),
+    segmentBytes: 64,
+  });
+
+  test.each([
+    ['for one thread', createSegmentCipher],
+    ['for a thread of its own', createThreadCipher],
+  ])('open and seal in these, and nowhere else: %s', (_, create) => {
+    const keys = given();
+    const cipher = create(keys);
+    const back = new Uint8Array(64);
+    for (const index of [2 ** 39 + 1, 0, 2 ** 20 - 1, 2 ** 20, 2 ** 21 - 1, 5]) {
+      expect(cipher.decrypt(sealed(full, index, false), index, false, back)).toBe(64);
+      expect(back).toEqual(full);
+      const out = new Uint8Array(96);
+      cipher.encrypt(full, index, false, out);
+      expect(createSegmentCipher(state).decrypt(out, index, false, new Uint8Array(64))).toBe(64);
+    }
+    for (const index of [2 ** 21, 2 ** 39 - 1, 2 ** 40 - 1]) {
+      const decrypt = () => cipher.decrypt(sealed(full, index, false), index, false, back);
+      expect(decrypt).toThrow(/no key for segments/);
+      const encrypt = () => cipher.encrypt(full, index, false, new Uint8Array(96));
+      expect(encrypt).toThrow(refusing('INTERNAL'));
+    }
+    cipher.wipe();
+    // What was given is the caller's to wipe
+    expect(keys).toEqual(given());
+  });
+
+  test('are copies of a thread: what it was given may be wiped', () => {
+    const keys = given();
+    const cipher = createThreadCipher(keys);
+    for (const { key } of keys.windows) key.fill(0);
+    expect(cipher.decrypt(sealed(full, 7, false), 7, false, new Uint8Array(64))).toBe(64);
   });
 });
 

@@ -1,7 +1,6 @@
 /** A lane reads single segments: in this thread, and in one of its own. */
 import { once } from 'node:events';
 import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
-import type { ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import type { Worker } from 'node:worker_threads';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -17,7 +16,7 @@ import { locationOf, openSource } from '#strongroom/engine/locate.js';
 import { sharedBytes } from '#strongroom/engine/shared.js';
 import { refusal } from '../../keys/helpers.ts';
 import { noise, sharedWorkspace, workspace } from '../../support/archive.ts';
-import { serveRanges } from '../../support/ranges.ts';
+import { type Served, serveRanges } from '../../support/ranges.ts';
 import {
   keysOf,
   type Sealed,
@@ -76,6 +75,14 @@ const descriptorsOf = (path: string) =>
 /** Segments so far apart that a range of one holds nothing of the other, nor of the tree. */
 const [near, far] = [0, 70];
 
+/** A server that answers nothing from now on, and breaks off what it was asked when it is let go. */
+function holding(server: Served) {
+  const held: { readonly from: number; readonly drop: () => void }[] = [];
+  server.fault = () => (response, range) =>
+    held.push({ from: range.from, drop: () => response.destroy() }) > 0;
+  return held;
+}
+
 /** A lane that is ready, over a server that holds what it is asked for from now on. */
 async function farAway(start: (job: LaneJob) => Lane | Promise<Lane>) {
   const server = await serveRanges(readFileSync(long.sealed.path));
@@ -83,9 +90,7 @@ async function farAway(start: (job: LaneJob) => Lane | Promise<Lane>) {
   source.close();
   const lane = await start({ ...jobAt(server.url, long.sealed), source: source.location });
   await lane.ready();
-  const held: ServerResponse[] = [];
-  server.fault = () => (response) => held.push(response) > 0;
-  return { server, lane, held };
+  return { server, lane, held: holding(server) };
 }
 
 async function until(reached: () => boolean): Promise<void> {
@@ -166,7 +171,7 @@ describe.each<[string, (job: LaneJob) => Lane | Promise<Lane>]>([
     const reads = [near, far].map((index) => read(lane, index));
     await until(() => held.length === 2);
     server.fault = () => undefined;
-    for (const response of held) response.destroy();
+    for (const { drop } of held) drop();
     expect(await Promise.all(reads)).toEqual(
       [near, far].map((index) => plaintextOf(index, long.stream)),
     );
@@ -179,6 +184,40 @@ describe.each<[string, (job: LaneJob) => Lane | Promise<Lane>]>([
     await until(() => held.length === 1);
     await lane.close();
     expect(['ARCHIVE_CLOSED', 'INTERRUPTED']).toContain((await reading).code);
+  });
+});
+
+/** A lane that is being opened. */
+interface Begun {
+  readonly opening: Promise<unknown>;
+  close(): Promise<void>;
+}
+
+describe('closing what is not open yet', () => {
+  it.each<[string, (job: LaneJob) => Begun]>([
+    [
+      'in this thread, by its signal',
+      (job) => {
+        const end = new AbortController();
+        const opening = openLane(job, end.signal);
+        return { opening, close: async () => end.abort() };
+      },
+    ],
+    [
+      'in a thread of its own',
+      (job) => {
+        const lane = startLane(job);
+        return { opening: lane.ready(), close: () => lane.close() };
+      },
+    ],
+  ])('waits for no server: %s', async (_, begin) => {
+    const server = await serveRanges(readFileSync(long.sealed.path));
+    const held = holding(server);
+    const { opening, close } = begin(jobAt(server.url, long.sealed));
+    const told = refusal(() => opening);
+    await until(() => held.length === 1);
+    await close();
+    expect((await told).code).toBe('INTERRUPTED');
   });
 });
 
@@ -199,6 +238,25 @@ describe('a thread', () => {
     const [worker] = (await made) as [Worker];
     return { lane, worker };
   }
+
+  it('keeps the process from ending while something is asked of it, and no longer', async () => {
+    const holds = () => process.getActiveResourcesInfo().includes('MessagePort');
+    const { server, lane, held } = await farAway(startLane);
+    expect(holds()).toBe(false);
+    const [first, second] = [read(lane, near), read(lane, far)];
+    await until(() => held.length === 2);
+    expect(holds()).toBe(true);
+    server.fault = () => (response, range) =>
+      range.from > 0 && held.push({ from: range.from, drop: () => response.destroy() }) > 0;
+    for (const { from, drop } of held) if (from === 0) drop();
+    await first;
+    expect(holds()).toBe(true);
+    server.fault = () => undefined;
+    for (const { drop } of held) drop();
+    await second;
+    expect(holds()).toBe(false);
+    await lane.close();
+  });
 
   it.each<[string, (worker: Worker) => void, RegExp]>([
     ['throws', (worker) => worker.postMessage('no order'), /no order/],

@@ -1,9 +1,9 @@
 /** Seals that are signed as they should be and state what the format does not allow. */
 import { beforeAll, describe, expect, it } from 'vitest';
-import { decodeSeal, trustSeal } from '#strongroom/archive/seal.js';
+import { areClaims, createSeal, decodeSeal, trustSeal } from '#strongroom/archive/seal.js';
 import { type Trust, trustCards } from '#strongroom/index.js';
 import { encodeJson } from '#strongroom/json.js';
-import { outcome, people } from '../support/archive.ts';
+import { noise, outcome, people } from '../support/archive.ts';
 import { forge, type Parts, partsOf, signStatement } from '../support/forge.ts';
 import { file, tar } from '../support/tar.ts';
 
@@ -49,6 +49,40 @@ describe('claims', () => {
   it.each(claims)('%s', async (_, value, code) => {
     const predicate = { ...statement.predicate, claims: value };
     expect(await decoded({ ...statement, predicate })).toBe(code);
+  });
+
+  it.each(claims)('%s can be sealed, or not, but for its length', (_, value, code) => {
+    const isTooLong = JSON.stringify(value).length > 65536;
+    expect(areClaims(value)).toBe(code === 'accepted' || isTooLong);
+  });
+
+  it('and predecessors are in the seal as they were given, or not at all', () => {
+    const { predicate } = statement;
+    const given = {
+      core: parts.core,
+      signer: who.author,
+      claims: undefined,
+      commit: Buffer.from(predicate.commit as string, 'base64'),
+      floeHeader: Buffer.from(predicate.floe as string, 'base64'),
+      manifest: parts.manifest,
+      payload: predicate.payload as { length: number; segments: number },
+      contentRoot: noise(32),
+    };
+    const bare = createSeal(given).predicate;
+    expect(bare).not.toHaveProperty('claims');
+    expect(bare).not.toHaveProperty('rekeyed');
+    const before = {
+      archive: 'ab'.repeat(32),
+      author: { keys: reversed, name: 'before' },
+      contentRoot: 'cd'.repeat(32),
+      time: '2026-01-01T00:00:00Z',
+    } as const;
+    const full = createSeal({ ...given, claims: { a: [1] }, rekeyed: [before] }).predicate;
+    expect(full).toMatchObject({ claims: { a: [1] }, rekeyed: [before] });
+    expect({ ...full, claims: undefined, rekeyed: undefined, time: '' }).toEqual({
+      ...bare,
+      time: '',
+    });
   });
 
   it('nested beyond the stack', async () => {

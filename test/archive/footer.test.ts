@@ -49,6 +49,7 @@ describe('is refused', () => {
     ['nothing', Buffer.of(), size, 'TRUNCATED'],
     ['its last byte missing', bytes.subarray(0, 63), size - 1, 'TRUNCATED'],
     ['its first byte missing', bytes.subarray(1), size - 1, 'TRUNCATED'],
+    ['the half of it', bytes.subarray(0, 32), size - 32, 'TRUNCATED'],
     ['no footer', Buffer.alloc(1000), size, 'TRUNCATED'],
     ['a byte missing before it', before(100), size - 1, 'TRUNCATED'],
     ['a byte more before it', before(100), size + 1, 'TRAILING_BYTES'],

@@ -24,7 +24,7 @@ import { createIdentity, type Identity, trustCards } from '#strongroom/index.js'
 import { encodeJson } from '#strongroom/json.js';
 import { signDocument } from '#strongroom/keys/signed.js';
 import { refusal, suiteNames } from '../keys/helpers.ts';
-import { noise, people } from '../support/archive.ts';
+import { noise, people, trustWhile } from '../support/archive.ts';
 
 const who = people();
 const { author, reader, insider, stranger, trust } = who;
@@ -402,6 +402,16 @@ describe('is trusted', () => {
     const error = await refused(forged, trust);
     expect(error.code).toBe('KEYRING_UNTRUSTED');
     expect(error.message).toContain('the signature of author on the key ring is wrong');
+  });
+
+  it('from when the key of whoever granted was active', async () => {
+    expect(await refused(ring, trustWhile('suspended', author.card))).toMatchObject({
+      code: 'KEYRING_UNTRUSTED',
+      message: expect.stringMatching(
+        /^archive: was granted access at \S+ with the key of author, which was in state suspended$/,
+      ),
+    });
+    expect(trusting(ring, trustWhile('active', author.card))).toBe(author.card);
   });
 
   it('from when the card of whoever granted was valid', async () => {

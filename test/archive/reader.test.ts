@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { encodeFooter, layFooter } from '#strongroom/archive/footer.js';
-import { maxKeyringBytes } from '#strongroom/archive/keyring.js';
+import { maxKeyringBytes, unlockKeyring } from '#strongroom/archive/keyring.js';
 import {
   readFront,
   readKeyringFile,
@@ -16,8 +16,16 @@ import { eachPart } from '#strongroom/archive/stream.js';
 import { readTarEntries } from '#strongroom/archive/tar/read.js';
 import { segmentOverhead } from '#strongroom/crypto/floe.js';
 import type { Source } from '#strongroom/engine/source.js';
+import type { KeyState } from '#strongroom/keys/states.js';
 import { refusal } from '../keys/helpers.ts';
-import { inMemory, noise, people, segmentBytes, workspace } from '../support/archive.ts';
+import {
+  inMemory,
+  noise,
+  people,
+  segmentBytes,
+  trustWhile,
+  workspace,
+} from '../support/archive.ts';
 import { assemble, forge, type Parts, partsOf, signStatement } from '../support/forge.ts';
 import { member, tar } from '../support/tar.ts';
 
@@ -133,6 +141,30 @@ describe('an archive', () => {
     expect(stranger.code).toBe('NO_KEY_FITS');
     const trust = { ...who.trust, entries: [] };
     expect((await refusal(() => opened(sealed, { trust }))).code).toBe('KEYRING_UNTRUSTED');
+  });
+});
+
+describe('whoever opens it', () => {
+  const author = { card: who.author.card, roles: ['author'] } as const;
+  const opening = (state: KeyState, identity: object = who.reader) =>
+    opened(sealed, {
+      identity,
+      trust: { entries: [author, ...trustWhile(state, who.reader.card).entries] },
+    });
+
+  it('has a key that may still open, if it is an identity', async () => {
+    expect((await refusal(() => opening('destroyed'))).code).toBe('KEY_STATE');
+    expect((await opening('deactivated')).author).toBe(who.author.card);
+  });
+
+  it('may be whoever has the file key, without one', async () => {
+    const { fileKey } = await unlockKeyring(
+      (await readFront(inMemory(sealed))).ring,
+      parts.core,
+      who.reader,
+      'archive',
+    );
+    expect((await opening('destroyed', { fileKey })).author).toBe(who.author.card);
   });
 });
 

@@ -3,7 +3,8 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { areClaims, createSeal, decodeSeal, trustSeal } from '#strongroom/archive/seal.js';
 import { type Trust, trustCards } from '#strongroom/index.js';
 import { encodeJson } from '#strongroom/json.js';
-import { noise, outcome, people } from '../support/archive.ts';
+import { refusal } from '../keys/helpers.ts';
+import { noise, outcome, people, trustWhile } from '../support/archive.ts';
 import { forge, type Parts, partsOf, signStatement } from '../support/forge.ts';
 import { file, tar } from '../support/tar.ts';
 
@@ -176,6 +177,18 @@ describe('the author of a seal', () => {
       const verdict = () => trustSeal(seal(), parts.core, trustCards([author]), 'archive');
       expect(await outcome(verdict)).toBe('SEAL_UNTRUSTED');
     }
+  });
+
+  it('had an active key when they signed it', async () => {
+    const seal = decodeSeal(parts.seal, parts.core, 'archive');
+    const verdict = (trust: Trust) => trustSeal(seal, parts.core, trust, 'archive');
+    expect(await refusal(() => verdict(trustWhile('suspended', author)))).toMatchObject({
+      code: 'SEAL_UNTRUSTED',
+      message: expect.stringMatching(
+        /^archive: was sealed at \S+ with the key of author, which was in state suspended$/,
+      ),
+    });
+    expect(verdict(trustWhile('active', author))).toBe(author);
   });
 
   it('had a card when they signed it', async () => {

@@ -9,13 +9,16 @@ import { readFront } from '#strongroom/archive/reader.js';
 import { keptSource } from '#strongroom/engine/source.js';
 import { type ErrorCode, isStrongroomError } from '#strongroom/errors.js';
 import {
+  type Card,
   createIdentity,
   type Identity,
   type SealOptions,
   type SuiteName,
   seal,
+  type Trust,
   trustCards,
 } from '#strongroom/index.js';
+import type { KeyState } from '#strongroom/keys/states.js';
 
 export const segmentBytes = 4096;
 
@@ -31,6 +34,12 @@ export function people(suite: SuiteName = 'hybrid') {
 export type People = ReturnType<typeof people>;
 
 /** A directory that is gone after the test. */
+/** Trust in a card whose key a registry says is in `state` since 2000. */
+export function trustWhile(state: KeyState, card: Card): Trust {
+  const life = [{ time: '2000-01-01T00:00:00Z', state, roles: [] }] as const;
+  return { entries: [{ card, roles: ['author', 'custodian'], life }] };
+}
+
 export function workspace(parent = tmpdir()): string {
   const path = mkdtempSync(join(parent, 'strongroom-'));
   onTestFinished(() => rmSync(path, { recursive: true, force: true }));

@@ -20,7 +20,7 @@ import {
 } from '#strongroom/custody/ring/next.js';
 import { createIdentity, grant, type Identity, trustCards } from '#strongroom/index.js';
 import { refusal } from '../../keys/helpers.ts';
-import { noise, people } from '../../support/archive.ts';
+import { noise, people, trustWhile } from '../../support/archive.ts';
 
 const { author, reader, insider, stranger, trust } = people();
 const core = createCore({
@@ -137,6 +137,12 @@ describe('whoever writes it', () => {
     ] as const) {
       expect((await refusal(() => assertGranter(who, core, whom))).code).toBe('GRANTER_UNTRUSTED');
     }
+  });
+
+  it('has a key that is active', async () => {
+    expect(() => assertGranter(author, core, trustWhile('active', author.card))).not.toThrow();
+    const asleep = trustWhile('suspended', author.card);
+    expect((await refusal(() => assertGranter(author, core, asleep))).code).toBe('KEY_STATE');
   });
 
   it('has a card that is valid, of the suite of the archive', async () => {

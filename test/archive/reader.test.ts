@@ -2,6 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { payloadOffset } from '#strongroom/archive/core.js';
 import { encodeFooter, layFooter } from '#strongroom/archive/footer.js';
 import { maxKeyringBytes, unlockKeyring } from '#strongroom/archive/keyring.js';
 import {
@@ -12,9 +13,9 @@ import {
   unlock,
 } from '#strongroom/archive/reader.js';
 import { isFinal, PlaintextReader, SegmentReader } from '#strongroom/archive/segments.js';
-import { eachPart } from '#strongroom/archive/stream.js';
+import { eachPart, SegmentStream } from '#strongroom/archive/stream.js';
 import { readTarEntries } from '#strongroom/archive/tar/read.js';
-import { segmentOverhead } from '#strongroom/crypto/floe.js';
+import { floeHeaderBytes, segmentOverhead } from '#strongroom/crypto/floe.js';
 import type { Source } from '#strongroom/engine/source.js';
 import type { KeyState } from '#strongroom/keys/states.js';
 import { refusal } from '../keys/helpers.ts';
@@ -224,6 +225,9 @@ describe('slots', () => {
 });
 
 describe('segments', () => {
+  const full = segmentBytes + segmentOverhead;
+  /** Where the first of them lies. */
+  const firstAt = payloadOffset(parts.core) + floeHeaderBytes;
   /** A reader of an archive, over a source that may read ahead. */
   async function readers(bytes: Uint8Array = sealed, more: Partial<Source> = {}) {
     const source = { ...inMemory(bytes), ...more };
@@ -278,6 +282,79 @@ describe('segments', () => {
     }
   });
 
+  /** A source that notes which segments it is read from, and how many bytes at once. */
+  function noting(more: Partial<Source> = {}) {
+    const source = inMemory(sealed);
+    const reads: [index: number, bytes: number][] = [];
+    const readAt = (buffer: Uint8Array, offset: number) => {
+      const index = (offset - firstAt) / full;
+      if (Number.isInteger(index) && index >= 0) reads.push([index, buffer.length]);
+      return source.readAt(buffer, offset);
+    };
+    return { reads, more: { ...more, readAt } };
+  }
+
+  it.each<[keep: number, read: readonly number[]]>([
+    [1, [0, 1, 0, 1, 2, 0]],
+    [2, [0, 1, 2, 0]],
+    [3, [0, 1, 2]],
+  ])('are kept, so many as are asked for: %i', async (keep, expected) => {
+    const { reads, more } = noting();
+    const { payload, floe, segments } = await readers(sealed, more);
+    const reader = new PlaintextReader(payload, segments, floe, keep);
+    for (const index of [0, 0, 1, 0, 1, 2, 0]) {
+      const one = new Uint8Array(1);
+      await reader.readAt(one, index * segmentBytes);
+      expect(one[0]).toBe(stream[index * segmentBytes]);
+    }
+    expect(reads.map(([index]) => index)).toEqual(expected);
+  });
+
+  it('are read ahead in runs, into two buffers that are wiped at the end', async () => {
+    const { reads, more } = noting({ ahead: { bytes: 2 * full, reads: 1 } });
+    const { segments } = await readers(sealed, more);
+    const wanted = [0, 1, 2, 4, 5];
+    const passing = new SegmentStream(segments, (most) => wanted.splice(0, most));
+    const given: Uint8Array[] = [];
+    const after: number[] = [];
+    for (let next = await passing.next(); next !== undefined; next = await passing.next()) {
+      given.push(next.segment);
+      after.push(reads.length);
+    }
+    // What is claimed at once and does not lie together is no run
+    const last = segmentOverhead + (stream.length % segmentBytes);
+    expect(reads).toEqual([
+      [0, 2 * full],
+      [2, full],
+      [4, full],
+      [5, last],
+    ]);
+    expect(after).toEqual([2, 2, 3, 4, 4]);
+    expect(new Set(given.map(({ buffer }) => buffer)).size).toBe(2);
+    passing.close();
+    for (const segment of given) expect(segment.every((byte) => byte === 0)).toBe(true);
+  });
+
+  it('that fail to be read, and nobody waits for, harm nobody', async () => {
+    const unheard: unknown[] = [];
+    const onUnheard = (reason: unknown) => unheard.push(reason);
+    process.on('unhandledRejection', onUnheard);
+    try {
+      const { segments } = await readers(sealed, {
+        readAt: (buffer, offset) =>
+          offset === firstAt
+            ? Promise.reject(new Error('away'))
+            : inMemory(sealed).readAt(buffer, offset),
+      });
+      const run = segments.run(0, 1, segments.bufferFor(1));
+      for (let i = 0; i < 3; i++) await new Promise((resolve) => setImmediate(resolve));
+      expect(unheard).toEqual([]);
+      await expect(run.take(0)).rejects.toThrow('away');
+    } finally {
+      process.off('unhandledRejection', onUnheard);
+    }
+  });
+
   it('end with the last one', async () => {
     const { payload } = await readers();
     const all = Array.from({ length: payload.segments }, (_, i) => isFinal(payload, i));
@@ -288,8 +365,7 @@ describe('segments', () => {
     'are held against the root before a byte of them comes out: %j',
     async (more) => {
       const bytes = new Uint8Array(sealed);
-      const full = segmentBytes + segmentOverhead;
-      const at = 4096 + 2 * parts.core.slotBytes + 74 + 2 * full;
+      const at = firstAt + 2 * full;
       bytes[at + 7] = (bytes[at + 7] ?? 0) ^ 1;
       const { payload, floe, segments } = await readers(bytes, more);
       const given: Uint8Array[] = [];
@@ -313,7 +389,7 @@ describe('segments', () => {
   it.each([{}, { ahead: { bytes: 2 ** 20, reads: 1 } }])(
     'that the source ends in are told as cut off: %j',
     async (more) => {
-      const end = 4096 + 2 * parts.core.slotBytes + 74 + 3 * (segmentBytes + segmentOverhead) - 1;
+      const end = firstAt + 3 * (segmentBytes + segmentOverhead) - 1;
       const source = inMemory(sealed);
       const cut = {
         ...more,

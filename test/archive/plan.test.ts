@@ -192,6 +192,19 @@ describe('a file', () => {
   });
 });
 
+it('links may repeat 2^17 files and directories, and not one more', async () => {
+  const root = join(workspace(), 'm');
+  // With itself 2^10 of them
+  mkdirSync(join(root, 'd'), { recursive: true });
+  for (let i = 1; i < 2 ** 10; i++) writeFileSync(join(root, 'd', `${i}`), '');
+  for (let i = 0; i < 2 ** 7; i++) symlinkSync('d', join(root, `link ${i}`));
+  expect(findFiles(root, followed)).toHaveLength(2 ** 10 + 2 ** 17);
+  symlinkSync('d', join(root, 'one more'));
+  const { code, message } = await refusal(() => findFiles(root, followed));
+  expect(code).toBe('SYMLINK');
+  expect(message).toContain('its links repeat too much');
+});
+
 describe('what no thread opens', () => {
   it('is noticed to be gone, though no directory that is sealed has changed', async () => {
     const parent = workspace();

@@ -12,8 +12,8 @@ interface Area {
   readonly name: string;
   readonly mutate: readonly string[];
   readonly tests: readonly string[];
-  /** Whether the code runs in other threads too: a process of its own for each mutant. */
-  readonly inThreads?: boolean;
+  /** Whether each mutant has a process of its own: for what runs in threads, or when loaded. */
+  readonly apart?: boolean;
 }
 
 interface Report {
@@ -25,7 +25,7 @@ interface Report {
 const here = 'test/mutation';
 const report = '.mutation/report.json';
 const config = `${here}/stryker.config.json`;
-const threadsConfig = '.mutation/threads.json';
+const configApart = '.mutation/apart.json';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -46,11 +46,11 @@ function chosen(): readonly Area[] {
 }
 
 /**
- * Settings for code in threads. Coverage is not seen there, and a mutant that is switched on in
- * the main thread alone is none there: every process has one from its beginning, which all its
+ * Settings for code that runs in threads, where coverage is not seen and a mutant is not switched
+ * on later, or when it is loaded: each process has one mutant from its beginning, which all its
  * threads find in their environment, and runs all tests.
  */
-function forThreads(tests: readonly string[]): string {
+function settingsApart(tests: readonly string[]): string {
   const { vitest, plugins: _, ...usual } = JSON.parse(readFileSync(config, 'utf8'));
   const command = `vitest run --config ${vitest.configFile} --bail 1 ${tests.join(' ')}`;
   const settings = {
@@ -61,15 +61,15 @@ function forThreads(tests: readonly string[]): string {
     ignoreStatic: false,
   };
   mkdirSync('.mutation', { recursive: true });
-  writeFileSync(threadsConfig, JSON.stringify(settings));
-  return threadsConfig;
+  writeFileSync(configApart, JSON.stringify(settings));
+  return configApart;
 }
 
 /** Runs an area, and tells how many of its survivors nobody has explained. */
-function run({ name, mutate, tests, inThreads = false }: Area): number {
+function run({ name, mutate, tests, apart = false }: Area): number {
   console.log(`\n== ${name}`);
   rmSync(report, { force: true });
-  const options = inThreads ? [forThreads(tests)] : [config, '--testFiles', tests.join(',')];
+  const options = apart ? [settingsApart(tests)] : [config, '--testFiles', tests.join(',')];
   const words = ['run', ...options, '--mutate', mutate.join(',')];
   const { status } = spawnSync('stryker', words, { stdio: 'inherit' });
   if (status !== 0 || !existsSync(report)) throw new Error(`${name}: it did not run to its end`);

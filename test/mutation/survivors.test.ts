@@ -21,12 +21,15 @@ describe('docs/assurance.md', () => {
   });
 
   it('has a table of areas that adds up to the same', () => {
-    const rows = [...page.matchAll(/^\| `(?:crypto|archive|custody).* \| (\d+) \| (\d+) \| (\d+) \|$/gm)];
+    const rows = [
+      ...page.matchAll(/^\| `(?:crypto|archive|custody).* \| (\d+) \| (\d+) \| (\d+) \|$/gm),
+    ];
     const sums = [0, 0, 0];
     for (const [, ...figures] of rows) {
       const [all, killed, explained] = figures.map(Number) as [number, number, number];
       expect(killed + explained).toBe(all);
-      for (const [i, figure] of [all, killed, explained].entries()) sums[i] = (sums[i] ?? 0) + figure;
+      for (const [i, figure] of [all, killed, explained].entries())
+        sums[i] = (sums[i] ?? 0) + figure;
     }
     const [all, killed, explained] = sums;
     expect(explained).toBe(total);

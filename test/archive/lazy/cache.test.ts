@@ -231,6 +231,21 @@ describe('a segment that is refused', () => {
   });
 });
 
+it('a segment that was read ahead and is refused harms nobody who did not wait', async () => {
+  const unheard: unknown[] = [];
+  const onUnheard = (reason: unknown) => unheard.push(reason);
+  process.on('unhandledRejection', onUnheard);
+  try {
+    const { cache, lane, get } = cacheOf(1);
+    expect(cache.prefetch(1)).toBe(true);
+    await lane.answer(1, new StrongroomError('SEGMENT_INVALID', 'segment 1 is altered'));
+    holds(await get(2), 2);
+    expect(unheard).toEqual([]);
+  } finally {
+    process.off('unhandledRejection', onUnheard);
+  }
+});
+
 describe('whoever stops waiting', () => {
   it('for a place is not counted any more, and the next gets it', async () => {
     const { cache, lane, get } = cacheOf(1);
@@ -259,6 +274,8 @@ describe('whoever stops waiting', () => {
     await settled();
     left.abort();
     expect((await told).code).toBe('INTERRUPTED');
+    // Whoever was called for nothing waits again, behind all others
+    await settled();
     one.release();
     await settled();
     await lane.answer(2);

@@ -255,6 +255,15 @@ describe('a thread', () => {
     for (const { drop } of held) drop();
     await second;
     expect(holds()).toBe(false);
+    const closing = lane.close();
+    expect(holds()).toBe(true);
+    await closing;
+  });
+
+  it('keeps it from nothing before it is asked', async () => {
+    const { lane, worker } = await started();
+    await once(worker, 'online');
+    expect(process.getActiveResourcesInfo()).not.toContain('MessagePort');
     await lane.close();
   });
 

@@ -139,6 +139,12 @@ describe('whoever writes it', () => {
     }
   });
 
+  it('is not believed by a card of theirs that has expired, though another has not', async () => {
+    const old = { ...author.card, expires: '2021-01-01T00:00:00Z' };
+    const given = { entries: [{ card: old, roles: ['author'] as const }] };
+    expect((await refusal(() => assertGranter(author, core, given))).code).toBe('CARD_EXPIRED');
+  });
+
   it('has a key that is active', async () => {
     expect(() => assertGranter(author, core, trustWhile('active', author.card))).not.toThrow();
     const asleep = trustWhile('suspended', author.card);

@@ -1,17 +1,54 @@
 /** One share, held against HPKE and SHA-384 called as docs/format.md, "Quorums", says. */
-import { createHash } from 'node:crypto';
+import { createDecipheriv, createHash, hkdfSync } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { createCore } from '#strongroom/archive/core.js';
 import { deriveArchiveKeys } from '#strongroom/archive/filekey.js';
 import { hpkeOpen, hpkeSeal } from '#strongroom/crypto/hpke.js';
-import { openShare, sealShare } from '#strongroom/custody/quorum/share.js';
-import { createIdentity } from '#strongroom/index.js';
+import { combineShares } from '#strongroom/custody/quorum/shamir.js';
+import { type HeldShare, openShare, sealShare, shareOf } from '#strongroom/custody/quorum/share.js';
+import { createQuorum } from '#strongroom/custody/quorum/split.js';
+import { type Card, createIdentity, type Identity } from '#strongroom/index.js';
 import { codeOf, suiteNames } from '../../keys/helpers.ts';
 import { noise } from '../../support/archive.ts';
 
 const share = noise(33, 40);
 const split = Buffer.from(noise(32, 41)).toString('hex');
 const place = { split, group: 1, index: 2, threshold: 3, count: 5 };
+
+it.each(suiteNames)(
+  'a quorum of %s gives the file key under HKDF of its secrets',
+  async (suite) => {
+    const people = ['a', 'b', 'c'].map((name) => createIdentity({ name, suite }));
+    const [a, b, c] = people.map(({ card }) => card) as [Card, Card, Card];
+    const authors = a.signing.map(({ id }) => id);
+    const core = createCore({ suite: a.suite, segmentBytes: 4096, slotBytes: 65536, authors });
+    const fileKey = noise(32, 45);
+    const { commit } = deriveArchiveKeys(fileKey, core);
+    const groups = [
+      { name: 'one', threshold: 2, custodians: [a, b] },
+      { name: 'two', threshold: 1, custodians: [c] },
+    ];
+    const quorum = await createQuorum({ groups }, fileKey, core, commit);
+    const id = Buffer.from(quorum.split, 'hex');
+    const held = people.map((one) => shareOf(quorum, one.card) as HeldShare);
+    const shares = held.map(({ stanza, place }, i) =>
+      openShare(stanza, people[i] as Identity, core, commit, place).subarray(0, 33),
+    );
+    const secrets = [
+      await combineShares(shares.slice(0, 2), 2),
+      await combineShares(shares.slice(2), 1),
+    ];
+    const info = Buffer.concat([Buffer.from('strongroom/v1/quorum'), core.hash, commit]);
+    const key = Buffer.from(hkdfSync('sha384', Buffer.concat(secrets), id, info, 32));
+    const sealedKey = Buffer.from(quorum.sealed, 'base64');
+    const cipher = createDecipheriv('aes-256-gcm', key, Buffer.alloc(12));
+    // Two groups: 2 of 2, and 1 of 1
+    cipher.setAAD(Buffer.concat([info, id, Uint8Array.of(2, 2, 2, 1, 1)]));
+    cipher.setAuthTag(sealedKey.subarray(32));
+    const found = Buffer.concat([cipher.update(sealedKey.subarray(0, 32)), cipher.final()]);
+    expect(new Uint8Array(found)).toEqual(fileKey);
+  },
+);
 
 describe.each(suiteNames)('a share of %s', (suite) => {
   const custodian = createIdentity({ name: 'custodian', suite });

@@ -6,7 +6,7 @@ import type { Keyring } from '#strongroom/archive/keyring.js';
 import type { QuorumStanza } from '#strongroom/archive/quorum.js';
 import { suites } from '#strongroom/crypto/suites.js';
 import type { Answer } from '#strongroom/custody/quorum/answer.js';
-import type { Question } from '#strongroom/custody/quorum/question.js';
+import { approvalInfo, type Question } from '#strongroom/custody/quorum/question.js';
 import { assertAsks, assertQuorate, tally } from '#strongroom/custody/quorum/tally.js';
 import { refusal } from '../../keys/helpers.ts';
 import { frontOf, sharedWorkspace } from '../../support/archive.ts';
@@ -80,6 +80,17 @@ describe('a question', () => {
     const { code } = await refusal(() => assertAsks(question, core, without, 'q'));
     expect(code).toBe('REQUEST_MISMATCH');
   });
+});
+
+it('what a share is sealed with names the request, the split and the place in it', () => {
+  const { digest, signed } = question;
+  const expected = Buffer.concat([
+    Buffer.from('strongroom/v1/approval'),
+    digest,
+    Buffer.from(signed.split, 'hex'),
+    Uint8Array.of(1, 4),
+  ]);
+  expect(Buffer.from(approvalInfo(question, 1, 4))).toEqual(expected);
 });
 
 describe('answers', () => {

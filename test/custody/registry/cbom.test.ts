@@ -36,7 +36,7 @@ const material = z.strictObject({
     updateDate: dateTime,
     expirationDate: dateTime.optional(),
     size: z.int().min(1),
-    format: z.string(),
+    format: z.literal('raw'),
   }),
 });
 

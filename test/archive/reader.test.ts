@@ -12,13 +12,18 @@ import {
   readTrailer,
   unlock,
 } from '#strongroom/archive/reader.js';
-import { isFinal, PlaintextReader, SegmentReader } from '#strongroom/archive/segments.js';
+import {
+  isFinal,
+  PlaintextReader,
+  SegmentReader,
+  type SegmentRun,
+} from '#strongroom/archive/segments.js';
 import { eachPart, SegmentStream } from '#strongroom/archive/stream.js';
 import { readTarEntries } from '#strongroom/archive/tar/read.js';
 import { floeHeaderBytes, segmentOverhead } from '#strongroom/crypto/floe.js';
 import type { Source } from '#strongroom/engine/source.js';
 import type { KeyState } from '#strongroom/keys/states.js';
-import { refusal } from '../keys/helpers.ts';
+import { refusal, unhandled } from '../keys/helpers.ts';
 import {
   inMemory,
   noise,
@@ -336,23 +341,19 @@ describe('segments', () => {
   });
 
   it('that fail to be read, and nobody waits for, harm nobody', async () => {
-    const unheard: unknown[] = [];
-    const onUnheard = (reason: unknown) => unheard.push(reason);
-    process.on('unhandledRejection', onUnheard);
-    try {
-      const { segments } = await readers(sealed, {
-        readAt: (buffer, offset) =>
-          offset === firstAt
-            ? Promise.reject(new Error('away'))
-            : inMemory(sealed).readAt(buffer, offset),
-      });
-      const run = segments.run(0, 1, segments.bufferFor(1));
+    const { segments } = await readers(sealed, {
+      readAt: (buffer, offset) =>
+        offset === firstAt
+          ? Promise.reject(new Error('away'))
+          : inMemory(sealed).readAt(buffer, offset),
+    });
+    let run: SegmentRun | undefined;
+    const found = await unhandled(async () => {
+      run = segments.run(0, 1, segments.bufferFor(1));
       for (let i = 0; i < 3; i++) await new Promise((resolve) => setImmediate(resolve));
-      expect(unheard).toEqual([]);
-      await expect(run.take(0)).rejects.toThrow('away');
-    } finally {
-      process.off('unhandledRejection', onUnheard);
-    }
+    });
+    expect(found).toEqual([]);
+    await expect(run?.take(0)).rejects.toThrow('away');
   });
 
   it('end with the last one', async () => {

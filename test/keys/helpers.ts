@@ -15,6 +15,19 @@ export async function refusal(run: () => unknown): Promise<StrongroomError> {
 /** The same, in brief. */
 export const codeOf = async (run: () => unknown) => (await refusal(run)).code;
 
+/** Rejections that nobody handles while `run` runs. */
+export async function unhandled(run: () => Promise<unknown>): Promise<unknown[]> {
+  const found: unknown[] = [];
+  const note = (reason: unknown) => found.push(reason);
+  process.on('unhandledRejection', note);
+  try {
+    await run();
+    return found;
+  } finally {
+    process.off('unhandledRejection', note);
+  }
+}
+
 /** A cheap cost, since tests are about the file and not about guessing. */
 export const cheap = { memory: 32, passes: 1, parallelism: 4 } as const;
 

@@ -33,13 +33,13 @@ export function people(suite: SuiteName = 'hybrid') {
 
 export type People = ReturnType<typeof people>;
 
-/** A directory that is gone after the test. */
 /** Trust in a card whose key a registry says is in `state` since 2000. */
 export function trustWhile(state: KeyState, card: Card): Trust {
   const life = [{ time: '2000-01-01T00:00:00Z', state, roles: [] }] as const;
   return { entries: [{ card, roles: ['author', 'custodian'], life }] };
 }
 
+/** A directory that is gone after the test. */
 export function workspace(parent = tmpdir()): string {
   const path = mkdtempSync(join(parent, 'strongroom-'));
   onTestFinished(() => rmSync(path, { recursive: true, force: true }));

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { SegmentCache } from '#strongroom/archive/lazy/cache.js';
 import { type Lane, plaintextIn } from '#strongroom/archive/lazy/lane.js';
 import { StrongroomError } from '#strongroom/errors.js';
-import { refusal } from '../../keys/helpers.ts';
+import { refusal, unhandled } from '../../keys/helpers.ts';
 
 const segmentBytes = 64;
 
@@ -232,18 +232,13 @@ describe('a segment that is refused', () => {
 });
 
 it('a segment that was read ahead and is refused harms nobody who did not wait', async () => {
-  const unheard: unknown[] = [];
-  const onUnheard = (reason: unknown) => unheard.push(reason);
-  process.on('unhandledRejection', onUnheard);
-  try {
-    const { cache, lane, get } = cacheOf(1);
+  const { cache, lane, get } = cacheOf(1);
+  const found = await unhandled(async () => {
     expect(cache.prefetch(1)).toBe(true);
     await lane.answer(1, new StrongroomError('SEGMENT_INVALID', 'segment 1 is altered'));
     holds(await get(2), 2);
-    expect(unheard).toEqual([]);
-  } finally {
-    process.off('unhandledRejection', onUnheard);
-  }
+  });
+  expect(found).toEqual([]);
 });
 
 describe('whoever stops waiting', () => {

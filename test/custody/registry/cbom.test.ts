@@ -74,6 +74,13 @@ async function written(): Promise<string> {
   return JSON.stringify(cbomOf(await made.read(), on(7)));
 }
 
+/** What is said of the key that is called `name`. */
+function keyIn(components: z.infer<typeof bom>['components'], name: string) {
+  const crypto = components.find((each) => each.name === name)?.cryptoProperties;
+  if (crypto?.assetType !== 'related-crypto-material') throw new Error('no key');
+  return crypto.relatedCryptoMaterialProperties;
+}
+
 const exported = async () => bom.parse(JSON.parse(await written()));
 
 describe('a bill of materials', () => {
@@ -160,9 +167,7 @@ describe('a bill of materials', () => {
     await made.add(createIdentity({ name: 'Open', now: born }).card);
     const { components, dependencies } = bom.parse(cbomOf(await made.read(), on(7)));
     const dates = (name: string) => {
-      const crypto = components.find((each) => each.name === name)?.cryptoProperties;
-      if (crypto?.assetType !== 'related-crypto-material') throw new Error('no key');
-      const { activationDate, expirationDate } = crypto.relatedCryptoMaterialProperties;
+      const { activationDate, expirationDate } = keyIn(components, name);
       return [activationDate, expirationDate];
     };
     expect(dates('X-Wing key of Long')).toEqual([on(9), on(12)]);
@@ -183,11 +188,7 @@ describe('a bill of materials', () => {
     const never = createIdentity({ name: 'Never', now: born });
     await made.add(never.card, { state: 'pre-activation', activates: undefined });
     const { components } = bom.parse(cbomOf(await made.read(), on(7)));
-    const active = (name: string) => {
-      const crypto = components.find((each) => each.name === name)?.cryptoProperties;
-      if (crypto?.assetType !== 'related-crypto-material') throw new Error('no key');
-      return crypto.relatedCryptoMaterialProperties.activationDate;
-    };
+    const active = (name: string) => keyIn(components, name).activationDate;
     expect(active('X-Wing key of Ada')).toBe(on(3));
     expect(active('X-Wing key of Bob')).toBe(on(5));
     expect(active('X-Wing key of Never')).toBeUndefined();
